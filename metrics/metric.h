@@ -1,0 +1,83 @@
+// A metric as the harness drives it: observations in, values out (those that share their work come together). Order, thread count and the way observations are split
+// between merged parts never change the bits of the result.
+// Not here: samples, files, models, grouping into classes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace looktwice::metrics {
+
+// What a metric may look at. A field that it needs and that is missing makes it skip the observation, counted.
+// Non-finite scores and map values throw std::invalid_argument that names `id`.
+struct Observation {
+  std::string_view id = {};
+  std::optional<bool> positive = {};   // the truth: anomalous
+  std::optional<double> score = {};    // larger = more anomalous
+  std::optional<bool> predicted = {};  // decision as generated
+  // map[height][width] and mask[height][width] of the same size; mask: non-zero = anomalous.
+  std::span<const float> map = {};
+  std::span<const std::uint8_t> mask = {};
+  int width = 0, height = 0;
+};
+
+struct Interval {
+  double low = 0, high = 0, level = 0.95;
+  std::string method = {};  // "delong", "wilson", "stratified bootstrap"
+};
+
+struct Value {
+  std::string name = {};
+  std::optional<double> value = {};
+  std::string reason = {};               // why there is no value
+  std::int64_t used = 0, skipped = 0;    // observations
+  std::optional<Interval> interval = {};
+  std::optional<double> threshold = {};  // the score at which the value is reached, where that makes sense
+  // For the interval of a mean over classes: either a variance (DeLong) or bootstrap replicates, index = replicate.
+  std::optional<double> variance = {};
+  std::vector<double> replicates = {};
+};
+
+struct MetricOptions {
+  double threshold = 0.5;   // of accuracy, precision, recall, F1 at a threshold
+  double fpr_limit = 0.3;   // of AUPRO
+  std::uint64_t seed = 0;   // of the bootstrap
+  int resamples = 1000;     // 0: no bootstrap
+  int threads = 1;          // never changes the result
+};
+
+class Metric {
+ public:
+  virtual ~Metric() = default;
+  // How often all observations must be shown, in the same order or not. Pixel metrics stream twice so that no map is kept.
+  virtual int passes() const { return 1; }
+  // Called before each pass on the one object that holds the merged result of the pass before.
+  virtual void begin_pass(int /*pass*/) {}
+  virtual void add(const Observation& observation) = 0;
+  // An empty metric for the same pass, sharing read-only what earlier passes found.
+  virtual std::unique_ptr<Metric> clone_empty() const = 0;
+  // Takes over what a clone_empty() of this metric gathered in the same pass.
+  virtual void merge(const Metric& other) = 0;
+  // One value per name of MetricEntry::gives, in that order.
+  virtual std::vector<Value> values() const = 0;
+};
+
+struct ValueInfo {
+  std::string name = {}, summary = {};  // "auroc", "area under the ROC curve, ties count half"
+  bool higher_is_better = true;
+};
+
+struct MetricEntry {
+  std::string name = {};  // of the family: "ranking", "pixel"
+  bool pixel = false;     // needs maps and masks
+  std::vector<ValueInfo> gives = {};
+  std::function<std::unique_ptr<Metric>(const MetricOptions&)> make = {};
+};
+
+}  // namespace looktwice::metrics
