@@ -14,6 +14,7 @@ namespace looktwice {
 
 // What one reading of a folder gave. Samples in bytewise order of their ids.
 struct Dataset {
+  std::filesystem::path root = {};  // the folder that ids are relative to
   std::vector<Sample> test = {};
   std::map<std::string, std::vector<ImageFile>> normal_train = {};  // per category, bytewise order
   std::vector<std::string> warnings = {};  // oddities that do not stop the reading: extra folders, twins, missing masks

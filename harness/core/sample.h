@@ -110,13 +110,17 @@ struct Mark {
 
 // What came of one sample. failed, refused, unscored and undefined are four different states, none of them 0.
 struct Outcome {
+  std::string task = {};               // filled in by the runner, as are image and map
   std::string sample = {};
   std::string category = {};
   Status status = Status::answered;
   std::string error = {};
   std::optional<bool> anomalous = {};  // the truth
   std::string defect = {};
+  std::string image = {};              // relative to the folder of the data set
+  std::optional<Region> region = {};
   std::string map = {};                // file in the run folder, empty: none
+  std::string text = {};               // the answers, one per line, as generated (hostile text)
   std::vector<Mark> marks = {};
 };
 

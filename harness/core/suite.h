@@ -23,6 +23,7 @@ struct Loading {
 };
 
 struct Loaded {
+  std::filesystem::path root = {};  // the folder that sample ids and images are relative to
   std::vector<Sample> samples = {};
   std::vector<std::string> warnings = {};
 };
@@ -34,6 +35,7 @@ struct Plan {
   std::vector<std::string> pixel_metrics = {};  // computed when the set has masks and the answers have maps
   std::string headline = {};
   std::string dataset = {};   // column in the published tables: "ELPV"
+  std::string published = {}; // table that the headline is compared with: "anomaly_ov_table2", empty: none
   std::string variant = {};   // split or label convention as used
 };
 
