@@ -8,7 +8,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace looktwice::support {
+namespace looktwice::testing {
 namespace fs = std::filesystem;
 
 bool Call::can(const std::string& fault) const {
@@ -54,4 +54,4 @@ Counted counted(const Command& command, const fs::path& under) {
   return result;
 }
 
-}  // namespace looktwice::support
+}  // namespace looktwice::testing

@@ -8,7 +8,7 @@
 
 #include "tests/support/process.h"
 
-namespace looktwice::support {
+namespace looktwice::testing {
 
 // One call that the program made below the watched folder.
 struct Call {
@@ -33,4 +33,4 @@ struct Counted {
 // The command undisturbed, and every call it made below `under`.
 Counted counted(const Command& command, const std::filesystem::path& under);
 
-}  // namespace looktwice::support
+}  // namespace looktwice::testing

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace looktwice::support {
+namespace looktwice::testing {
 namespace {
 namespace fs = std::filesystem;
 
@@ -136,4 +136,4 @@ TEST(Process, GetsASignalAfterSoLong) {
   EXPECT_EQ(end.signal, SIGTERM);
 }
 }  // namespace
-}  // namespace looktwice::support
+}  // namespace looktwice::testing

@@ -16,7 +16,7 @@
 
 extern char** environ;
 
-namespace looktwice::support {
+namespace looktwice::testing {
 namespace {
 using Clock = std::chrono::steady_clock;
 
@@ -115,4 +115,4 @@ Finished finished(const Command& command) {
   return result;
 }
 
-}  // namespace looktwice::support
+}  // namespace looktwice::testing

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace looktwice::support {
+namespace looktwice::testing {
 
 struct Command {
   std::vector<std::string> arguments = {};              // arguments[0] is looked up on PATH
@@ -32,4 +32,4 @@ struct Finished {
 // process to be had.
 Finished finished(const Command& command);
 
-}  // namespace looktwice::support
+}  // namespace looktwice::testing
