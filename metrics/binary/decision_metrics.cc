@@ -1,0 +1,81 @@
+#include "metrics/binary/decision_metrics.h"
+
+#include <numeric>
+
+#include "metrics/stats/bootstrap.h"
+#include "metrics/stats/proportion.h"
+
+namespace looktwice::metrics {
+namespace {
+
+Value rate(const std::string& name, std::int64_t part, std::int64_t whole, const char* none) {
+  if (whole == 0) return {.name = name, .reason = none};
+  return {.name = name,
+          .value = static_cast<double>(part) / static_cast<double>(whole),
+          .interval = wilson(part, whole)};
+}
+
+// Within a class all that matters is how many draws hit a sample that was called anomalous.
+std::vector<double> f1_replicates(const Confusion& counts, const BootstrapOptions& options) {
+  const std::size_t strata[] = {static_cast<std::size_t>(counts.positives()),
+                                static_cast<std::size_t>(counts.negatives())};
+  const auto hits = [](std::span<const std::uint32_t> drawn) {
+    return std::accumulate(drawn.begin(), drawn.end(), std::int64_t{0});
+  };
+  auto replicates = bootstrap(
+      strata, 1, options, [&](std::span<const std::uint32_t> drawn, std::span<double> out) {
+        Confusion again;
+        again.true_positives = hits(drawn.first(static_cast<std::size_t>(counts.true_positives)));
+        again.false_negatives = counts.positives() - again.true_positives;
+        again.false_positives =
+            hits(drawn.subspan(strata[0], static_cast<std::size_t>(counts.false_positives)));
+        again.true_negatives = counts.negatives() - again.false_positives;
+        out[0] = again.f1().value_or(0);
+      });
+  return std::move(replicates[0]);
+}
+
+}  // namespace
+
+void DecisionCounts::add(std::string_view id, bool positive, bool called_positive) {
+  counts_.add(positive, called_positive);
+  tag_ += stream_tag(id);
+}
+
+void DecisionCounts::merge(const DecisionCounts& part) {
+  counts_ += part.counts_;
+  skipped_ += part.skipped_;
+  tag_ += part.tag_;
+}
+
+std::vector<Value> DecisionCounts::values(const std::string& suffix, const std::string& none,
+                                          const MetricOptions& options) const {
+  const Confusion& c = counts_;
+  Value f1{.name = "f1" + suffix, .value = c.f1(), .reason = c.f1() ? "" : "no anomalous sample"};
+  if (f1.value && options.resamples > 0) {
+    f1.replicates = f1_replicates(c, {.resamples = options.resamples,
+                                      .key = {.seed = options.seed, .tag = tag_},
+                                      .threads = options.threads});
+    f1.interval = percentile_interval(f1.replicates);
+  }
+  std::vector<Value> values = {
+      rate("accuracy" + suffix, c.right(), c.all(), "no samples"),
+      rate("precision" + suffix, c.true_positives, c.called_positive(),
+           "no sample was called anomalous"),
+      rate("recall" + suffix, c.true_positives, c.positives(), "no anomalous sample"), f1};
+  for (Value& value : values) {
+    value.used = c.all();
+    value.skipped = skipped_;
+    if (c.all() == 0) value.reason = skipped_ > 0 ? none : "no samples";
+  }
+  return values;
+}
+
+std::vector<ValueInfo> decision_values(const std::string& suffix, const std::string& what) {
+  return {{"accuracy" + suffix, "share of right decisions, " + what},
+          {"precision" + suffix, "share of anomalous among those called so, " + what},
+          {"recall" + suffix, "share of the anomalous that were called so, " + what},
+          {"f1" + suffix, "2TP / (2TP + FP + FN), " + what}};
+}
+
+}  // namespace looktwice::metrics

@@ -1,0 +1,33 @@
+// What the families `decision` and `threshold` share: counts in, accuracy, precision, recall and F1
+// with intervals out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "metrics/binary/confusion.h"
+#include "metrics/metric.h"
+
+namespace looktwice::metrics {
+
+// Decisions about samples, in any order. Owns what values() needs: counts, how many were skipped,
+// the stream of the bootstrap.
+class DecisionCounts {
+ public:
+  void add(std::string_view id, bool positive, bool called_positive);
+  void skip() { ++skipped_; }
+  void merge(const DecisionCounts& part);
+  // accuracy, precision, recall, f1, their names followed by `suffix`. Rates have Wilson's
+  // interval, F1 a stratified bootstrap. none: the reason when nothing was added.
+  std::vector<Value> values(const std::string& suffix, const std::string& none,
+                            const MetricOptions& options) const;
+
+ private:
+  Confusion counts_;
+  std::int64_t skipped_ = 0;
+  std::uint64_t tag_ = 0;  // sum of a hash of each id
+};
+
+std::vector<ValueInfo> decision_values(const std::string& suffix, const std::string& what);
+
+}  // namespace looktwice::metrics

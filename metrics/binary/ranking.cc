@@ -1,0 +1,140 @@
+// Family `ranking`: AUROC, AP and F1-max of image scores, from one sort.
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "metrics/binary/ranked_scores.h"
+#include "metrics/metric.h"
+#include "metrics/stats/bootstrap.h"
+#include "metrics/stats/delong.h"
+#include "metrics/stats/sum.h"
+
+namespace looktwice::metrics {
+namespace {
+
+// AP and F1-max of resamples: the order stays, only how often each sample counts changes.
+class Reranking {
+ public:
+  explicit Reranking(const RankedScores& ranked)
+      : positives_(ranked.positives().size()), strata_{positives_, ranked.negatives().size()} {
+    ranked.each_score([&](double, std::int64_t p, std::int64_t n) {
+      groups_.emplace_back(static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(n));
+    });
+  }
+
+  std::span<const std::size_t> strata() const { return strata_; }
+
+  // out: average precision, F1-max.
+  void operator()(std::span<const std::uint32_t> counts, std::span<double> out) const {
+    const std::uint32_t *p = counts.data(), *n = p + positives_;
+    const auto positives = static_cast<double>(positives_);
+    double tp = 0, called = 0, area = 0, best = 0;
+    for (const auto& [equal_p, equal_n] : groups_) {
+      std::uint32_t dp = 0, dn = 0;
+      for (const std::uint32_t* end = p + equal_p; p != end; ++p) dp += *p;
+      for (const std::uint32_t* end = n + equal_n; n != end; ++n) dn += *n;
+      called += dp + dn;
+      if (dp == 0) continue;
+      tp += dp;
+      area += dp * (tp / called);
+      best = std::max(best, 2 * tp / (called + positives));
+    }
+    out[0] = area / positives;
+    out[1] = best;
+  }
+
+ private:
+  std::size_t positives_;
+  std::vector<std::size_t> strata_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>>
+      groups_;  // of equal scores, descending: anomalous, normal
+};
+
+class Ranking final : public Metric {
+ public:
+  explicit Ranking(MetricOptions options) : options_(options) {}
+
+  void add(const Observation& observation) override {
+    if (!observation.score || !observation.positive) {
+      ++skipped_;
+      return;
+    }
+    if (!std::isfinite(*observation.score))
+      throw std::invalid_argument("score of '" + std::string(observation.id) + "' is " +
+                                  std::to_string(*observation.score) +
+                                  "; only finite scores can be ranked");
+    scores_.push_back(*observation.score);
+    positive_.push_back(*observation.positive ? 1 : 0);
+    tag_ += stream_tag(observation.id);
+  }
+
+  std::unique_ptr<Metric> clone_empty() const override {
+    return std::make_unique<Ranking>(options_);
+  }
+
+  void merge(const Metric& other) override {
+    const auto& part = dynamic_cast<const Ranking&>(other);
+    scores_.insert(scores_.end(), part.scores_.begin(), part.scores_.end());
+    positive_.insert(positive_.end(), part.positive_.begin(), part.positive_.end());
+    tag_ += part.tag_;
+    skipped_ += part.skipped_;
+  }
+
+  std::vector<Value> values() const override {
+    const RankedScores ranked(scores_, positive_);
+    Value value{.reason = ranked.why_not(), .used = std::ssize(scores_), .skipped = skipped_};
+    if (scores_.empty() && skipped_ > 0) value.reason = "no sample has a score and a label";
+    Value auroc = value, average_precision = value, f1_max = value;
+    auroc.name = "auroc";
+    average_precision.name = "average_precision";
+    f1_max.name = "f1_max";
+    if (value.reason.empty()) {
+      const RankingValues of_all = ranked.values();
+      auroc.value = of_all.auroc;
+      average_precision.value = of_all.average_precision;
+      f1_max.value = of_all.f1_max->value;
+      f1_max.threshold = of_all.f1_max->threshold;
+      const AurocEstimate estimate = *delong(ranked);
+      auroc.variance = estimate.variance;
+      auroc.interval = auroc_interval(estimate);
+      if (options_.resamples > 0) add_intervals(ranked, average_precision, f1_max);
+    }
+    return {auroc, average_precision, f1_max};
+  }
+
+ private:
+  void add_intervals(const RankedScores& ranked, Value& average_precision, Value& f1_max) const {
+    const Reranking reranking(ranked);
+    auto replicates = bootstrap(reranking.strata(), 2,
+                                {.resamples = options_.resamples,
+                                 .key = {.seed = options_.seed, .tag = tag_},
+                                 .threads = options_.threads},
+                                reranking);
+    average_precision.replicates = std::move(replicates[0]);
+    average_precision.interval = percentile_interval(average_precision.replicates);
+    f1_max.replicates = std::move(replicates[1]);
+    f1_max.interval = percentile_interval(f1_max.replicates);
+  }
+
+  MetricOptions options_;
+  std::vector<double> scores_;
+  std::vector<std::uint8_t> positive_;
+  // Sum of a hash of each id: the same for any order, and another for another class of objects,
+  // whose resamples must be independent of these although the seed is the same.
+  std::uint64_t tag_ = 0;
+  std::int64_t skipped_ = 0;
+};
+
+}  // namespace
+
+MetricEntry ranking_metric() {
+  return {
+      .name = "ranking",
+      .gives = {{"auroc", "area under the ROC curve, ties count half"},
+                {"average_precision",
+                 "sum over distinct thresholds of recall gained times precision"},
+                {"f1_max", "largest F1 over all thresholds; equal ones: the highest threshold"}},
+      .make = [](const MetricOptions& options) { return std::make_unique<Ranking>(options); }};
+}
+
+}  // namespace looktwice::metrics

@@ -1,0 +1,61 @@
+// Counter-based random numbers: word i of a stream is a function of (seed, tag, replicate, i), so
+// that order, thread count and how work is split change nothing. Philox4x32-10; source: Salmon et
+// al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace looktwice::metrics {
+
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
+                                    std::array<std::uint32_t, 2> key);
+
+// Names a family of streams: what the numbers are for.
+struct StreamKey {
+  std::uint64_t seed = 0, tag = 0;
+};
+
+// A tag from a name: FNV-1a, 64 bits, mixed.
+std::uint64_t stream_tag(std::string_view name);
+
+// One stream of 32-bit words; the block counter is the first word of Philox's counter, the
+// replicate the second, the tag the other two. Words come from eight consecutive blocks at a time,
+// first the first word of each, and so on.
+class RandomStream {
+ public:
+  RandomStream(StreamKey key, std::uint32_t replicate);
+
+  std::uint32_t next() {
+    if (position_ == kBuffer) fill();
+    return words_[position_++];
+  }
+  // Uniform on 0..n-1, exactly (Lemire 2019: multiply, and reject the few that would favour some).
+  // n >= 1.
+  std::uint32_t below(std::uint32_t n) {
+    std::uint64_t product = std::uint64_t{next()} * n;
+    if (static_cast<std::uint32_t>(product) < n) {
+      const std::uint32_t few = (0U - n) % n;
+      while (static_cast<std::uint32_t>(product) < few) product = std::uint64_t{next()} * n;
+    }
+    return static_cast<std::uint32_t>(product >> 32);
+  }
+  // Uniform on [0, 1), 53 bits.
+  double uniform() {
+    const std::uint64_t high = next();
+    return static_cast<double>(((high << 32) | next()) >> 11) * 0x1p-53;
+  }
+
+ private:
+  static constexpr std::size_t kBuffer = 256;
+  void fill();
+
+  std::array<std::uint32_t, 2> key_;
+  std::array<std::uint32_t, 4> counter_;
+  std::size_t position_ = kBuffer;
+  alignas(64) std::array<std::uint32_t, kBuffer> words_;
+};
+
+}  // namespace looktwice::metrics

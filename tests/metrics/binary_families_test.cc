@@ -1,0 +1,223 @@
+// The families ranking, decision and threshold as the harness drives them.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "metrics/binary/auroc.h"
+#include "metrics/catalogue.h"
+#include "metrics/stats/mean_over.h"
+
+namespace looktwice::metrics {
+namespace {
+
+struct Sample {
+  std::string id = {};
+  std::optional<bool> positive = {};
+  std::optional<double> score = {};
+  std::optional<bool> predicted = {};
+};
+
+std::vector<Sample> random_samples(std::uint32_t seed, int n) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  std::vector<Sample> samples;
+  for (int i = 0; i < n; ++i) {
+    const bool positive = random() % 3 == 0;
+    const double score = std::round((normal(random) + positive) * 10) / 10;
+    samples.push_back({.id = "s" + std::to_string(i),
+                       .positive = positive,
+                       .score = score,
+                       .predicted = score > 0.5});
+    if (i % 17 == 3) samples.back().score = samples.back().predicted = {};
+  }
+  return samples;
+}
+
+std::unique_ptr<Metric> made(const std::string& family, const MetricOptions& options = {}) {
+  for (const MetricEntry& entry : metric_catalogue())
+    if (entry.name == family) return entry.make(options);
+  throw std::logic_error("no family " + family);
+}
+
+void add(Metric& metric, const Sample& sample) {
+  metric.add({.id = sample.id,
+              .positive = sample.positive,
+              .score = sample.score,
+              .predicted = sample.predicted});
+}
+
+void expect_same_bits(const std::vector<Value>& a, const std::vector<Value>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    SCOPED_TRACE(a[i].name);
+    EXPECT_EQ(a[i].name, b[i].name);
+    EXPECT_EQ(a[i].value, b[i].value);
+    EXPECT_EQ(a[i].reason, b[i].reason);
+    EXPECT_EQ(a[i].used, b[i].used);
+    EXPECT_EQ(a[i].skipped, b[i].skipped);
+    EXPECT_EQ(a[i].threshold, b[i].threshold);
+    EXPECT_EQ(a[i].variance, b[i].variance);
+    EXPECT_EQ(a[i].replicates, b[i].replicates);
+    ASSERT_EQ(a[i].interval.has_value(), b[i].interval.has_value());
+    if (a[i].interval) {
+      EXPECT_EQ(a[i].interval->low, b[i].interval->low);
+      EXPECT_EQ(a[i].interval->high, b[i].interval->high);
+    }
+  }
+}
+
+const char* const kFamilies[] = {"ranking", "decision", "threshold"};
+
+TEST(BinaryFamilies, GiveWhatTheyPromise) {
+  for (const char* family : kFamilies) {
+    const auto metric = made(family);
+    for (const Sample& sample : random_samples(1, 100)) add(*metric, sample);
+    const std::vector<Value> values = metric->values();
+    for (const MetricEntry& entry : metric_catalogue()) {
+      if (entry.name != family) continue;
+      ASSERT_EQ(values.size(), entry.gives.size());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        SCOPED_TRACE(values[i].name);
+        EXPECT_EQ(values[i].name, entry.gives[i].name);
+        ASSERT_TRUE(values[i].value) << values[i].reason;
+        EXPECT_EQ(values[i].used, 94);
+        EXPECT_EQ(values[i].skipped, 6);
+        ASSERT_TRUE(values[i].interval);
+        EXPECT_LT(values[i].interval->low, *values[i].value);
+        EXPECT_GT(values[i].interval->high, *values[i].value);
+        EXPECT_GE(values[i].interval->low, 0);
+        EXPECT_LE(values[i].interval->high, 1);
+        EXPECT_FALSE(values[i].interval->method.empty());
+      }
+    }
+  }
+}
+
+TEST(BinaryFamilies, OrderSplitAndThreadsChangeNoBit) {
+  std::vector<Sample> samples = random_samples(2, 400);
+  for (const char* family : kFamilies) {
+    const auto all = made(family, {.seed = 5, .resamples = 200});
+    for (const Sample& sample : samples) add(*all, sample);
+    const std::vector<Value> expected = all->values();
+    for (std::uint32_t seed = 0; seed < 6; ++seed) {
+      SCOPED_TRACE(std::string(family) + ", seed " + std::to_string(seed));
+      std::mt19937 random(seed);
+      std::shuffle(samples.begin(), samples.end(), random);
+      const auto whole =
+          made(family, {.seed = 5, .resamples = 200, .threads = static_cast<int>(1 + seed)});
+      std::vector<std::unique_ptr<Metric>> parts;
+      for (std::uint32_t i = 0; i <= seed; ++i) parts.push_back(whole->clone_empty());
+      for (const Sample& sample : samples) add(*parts[random() % parts.size()], sample);
+      for (const auto& part : parts) whole->merge(*part);
+      expect_same_bits(whole->values(), expected);
+    }
+  }
+}
+
+TEST(BinaryFamilies, SeedAndIdsChooseTheResamples) {
+  const auto replicates = [](std::uint64_t seed, const std::string& prefix) {
+    const auto metric = made("ranking", {.seed = seed, .resamples = 50});
+    for (Sample sample : random_samples(3, 200)) {
+      sample.id = prefix + sample.id;
+      add(*metric, sample);
+    }
+    return metric->values()[1].replicates;
+  };
+  EXPECT_EQ(replicates(1, "bottle/"), replicates(1, "bottle/"));
+  EXPECT_NE(replicates(1, "bottle/"), replicates(2, "bottle/"));
+  EXPECT_NE(replicates(1, "bottle/"), replicates(1, "cable/"));
+}
+
+TEST(BinaryFamilies, NoBootstrapWhenAskedForNone) {
+  const auto metric = made("ranking", {.resamples = 0});
+  for (const Sample& sample : random_samples(4, 60)) add(*metric, sample);
+  const std::vector<Value> values = metric->values();
+  EXPECT_TRUE(values[0].interval);  // DeLong's needs none
+  EXPECT_FALSE(values[1].interval || values[2].interval);
+  EXPECT_TRUE(values[1].replicates.empty());
+}
+
+TEST(BinaryFamilies, NonFiniteScoresNameTheSample) {
+  for (const char* family : {"ranking", "threshold"})
+    for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(),
+                             -std::numeric_limits<double>::infinity()}) {
+      const auto metric = made(family);
+      try {
+        metric->add({.id = "bottle/test/broken/003", .positive = true, .score = bad});
+        FAIL() << family << " took " << bad;
+      } catch (const std::invalid_argument& error) {
+        EXPECT_NE(std::string(error.what()).find("bottle/test/broken/003"), std::string::npos)
+            << error.what();
+      }
+    }
+}
+
+TEST(BinaryFamilies, MissingValuesHaveReasons) {
+  const auto ranking = made("ranking");
+  EXPECT_EQ(ranking->values()[0].reason, "no samples");
+  ranking->add({.id = "a", .positive = false});
+  EXPECT_EQ(ranking->values()[0].reason, "no sample has a score and a label");
+  ranking->add({.id = "b", .positive = false, .score = 1});
+  for (const Value& value : ranking->values()) {
+    EXPECT_FALSE(value.value || value.interval);
+    EXPECT_EQ(value.reason, "only normal samples: nothing to rank");
+    EXPECT_EQ(value.used, 1);
+    EXPECT_EQ(value.skipped, 1);
+  }
+  const auto decision = made("decision");
+  decision->add({.id = "a", .positive = false, .predicted = false});
+  const std::vector<Value> values = decision->values();
+  EXPECT_EQ(*values[0].value, 1);
+  EXPECT_EQ(values[1].reason, "no sample was called anomalous");
+  EXPECT_EQ(values[2].reason, "no anomalous sample");
+  EXPECT_EQ(values[3].reason, "no anomalous sample");
+  EXPECT_FALSE(values[1].value || values[2].value || values[3].value);
+}
+
+TEST(BinaryFamilies, ThresholdIsReached) {
+  const auto metric = made("threshold", {.threshold = 2});
+  metric->add({.id = "a", .positive = true, .score = 2});
+  metric->add({.id = "b", .positive = true, .score = 1.9});
+  metric->add({.id = "c", .positive = false, .score = -5});
+  const std::vector<Value> values = metric->values();
+  EXPECT_DOUBLE_EQ(*values[0].value, 2.0 / 3);
+  EXPECT_EQ(*values[1].value, 1);
+  EXPECT_EQ(*values[2].value, 0.5);
+  EXPECT_EQ(*values[0].threshold, 2);
+}
+
+TEST(MeanOver, AveragesClassesThatHaveAValue) {
+  std::vector<Value> classes(3);
+  classes[0] = {
+      .name = "auroc", .value = 0.8, .used = 10, .interval = Interval{0.7, 0.9}, .variance = 0.04};
+  classes[1] = {
+      .name = "auroc", .reason = "only normal samples: nothing to rank", .used = 5, .skipped = 1};
+  classes[2] = {
+      .name = "auroc", .value = 0.6, .used = 20, .interval = Interval{0.3, 0.7}, .variance = 0.12};
+  const Value mean = mean_over(classes);
+  EXPECT_DOUBLE_EQ(*mean.value, 0.7);
+  EXPECT_EQ(mean.reason, "mean of 2 of 3 classes");
+  EXPECT_EQ(mean.used, 35);
+  EXPECT_EQ(mean.skipped, 1);
+  EXPECT_DOUBLE_EQ(*mean.variance, 0.04);
+  EXPECT_DOUBLE_EQ(mean.interval->low, 0.7 - std::sqrt(0.01 + 0.09) / 2);
+  EXPECT_DOUBLE_EQ(mean.interval->high, 0.7 + std::sqrt(0.01 + 0.01) / 2);
+  EXPECT_EQ(mean_over({}).reason, "no classes");
+  EXPECT_EQ(mean_over(std::span(classes).subspan(1, 1)).reason, "no class has a value");
+}
+
+TEST(MeanOver, AveragesReplicates) {
+  std::vector<Value> classes(2);
+  classes[0] = {.name = "f1_max", .value = 0.5, .replicates = {0.4, 0.5, 0.6}};
+  classes[1] = {.name = "f1_max", .value = 0.7, .replicates = {0.8, 0.7, 0.7}};
+  const Value mean = mean_over(classes);
+  ASSERT_EQ(mean.replicates.size(), 3U);
+  EXPECT_DOUBLE_EQ(mean.replicates[0], 0.6);
+  EXPECT_DOUBLE_EQ(mean.replicates[2], 0.65);
+  EXPECT_TRUE(mean.interval);
+}
+
+}  // namespace
+}  // namespace looktwice::metrics
