@@ -50,11 +50,11 @@ std::string dumped(const Json& json) {
 
 }  // namespace
 
-std::string json_of(const Prediction& p, std::string_view sample, std::string_view map_file) {
+std::string json_of(const Prediction& p, std::string_view sample, const StoredMap& map) {
   Json json = {{"key", p.key}, {"sample", sample}, {"status", name_of(p.status)}};
   if (!p.text.empty()) json["text"] = valid_utf8(p.text);
   if (p.score) json["score"] = *p.score;
-  if (!map_file.empty()) json["map"] = map_file;
+  if (!map.file.empty()) json["map"] = {{"file", map.file}, {"crc", map.crc}};
   if (p.usage.input_tokens || p.usage.output_tokens)
     json["usage"] = {{"input_tokens", p.usage.input_tokens},
                      {"output_tokens", p.usage.output_tokens}};
@@ -77,7 +77,10 @@ StoredPrediction prediction_of(std::string_view text) {
     p.usage.output_tokens = field<std::int64_t>(usage, "output_tokens", "a whole number");
   }
   stored.sample = field_or<std::string>(json, "sample", "", "text");
-  stored.map_file = field_or<std::string>(json, "map", "", "text");
+  if (json.contains("map")) {
+    stored.map.file = field<std::string>(json.at("map"), "file", "text");
+    stored.map.crc = field<std::uint32_t>(json.at("map"), "crc", "a CRC-32C");
+  }
   return stored;
 }
 

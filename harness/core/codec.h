@@ -9,12 +9,19 @@
 
 namespace looktwice {
 
-// map_file: where the map lies in the run folder, empty: none. sample: its id, for people.
-std::string json_of(const Prediction& prediction, std::string_view sample, std::string_view map_file);
+// A map of a prediction as it lies in the run folder.
+struct StoredMap {
+  std::string file = {};     // relative to the run folder; empty: none
+  std::uint32_t crc = 0;     // CRC-32C of the file, so that a torn map is never scored
+};
+
+// sample: its id, for people.
+std::string json_of(const Prediction& prediction, std::string_view sample, const StoredMap& map);
 
 struct StoredPrediction {
   Prediction prediction = {};  // without map and spans
-  std::string sample = {}, map_file = {};
+  std::string sample = {};
+  StoredMap map = {};
 };
 StoredPrediction prediction_of(std::string_view json);
 

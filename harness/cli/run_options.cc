@@ -1,0 +1,155 @@
+#include "harness/cli/run_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "harness/cli/wiring.h"
+#include "harness/core/error.h"
+#include "harness/core/hash.h"
+#include "harness/core/text.h"
+
+namespace looktwice::cli {
+
+void ScoringOptions::add_to(CLI::App& app) {
+  app.add_option("--threshold", threshold, "score from which a sample counts as anomalous, for accuracy_at and so on")
+      ->take_last()
+      ->capture_default_str();
+  app.add_option("--fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
+      ->take_last()
+      ->capture_default_str();
+  app.add_option("--map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
+      ->take_last()
+      ->capture_default_str();
+  app.add_option("--map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels")->take_last()->capture_default_str();
+  app.add_option("--resamples", resamples, "bootstrap resamples; 0: none")->take_last()->capture_default_str();
+  app.add_option("--seed", seed, "of sampling, few-shot choice and bootstrap")->take_last()->capture_default_str();
+  app.add_option("--threads", threads, "0: one per processor; never changes a result")->take_last()->capture_default_str();
+}
+
+run::ScoreOptions ScoringOptions::score_options() const {
+  const auto refuse = [](const char* name, const char* expected) {
+    throw Error(Kind::usage, std::string("--") + name + ": expected " + expected);
+  };
+  if (!std::isfinite(threshold)) refuse("threshold", "a finite number");
+  if (!(fpr_limit > 0 && fpr_limit <= 1)) refuse("fpr_limit", "a number above 0, at most 1");
+  if (map_side < 0 || map_side > 1 << 14) refuse("map_side", "0 to 16384");
+  if (!(map_sigma >= 0 && map_sigma < 1000)) refuse("map_sigma", "0 to 1000");
+  if (resamples < 0 || resamples > 1000000) refuse("resamples", "0 to 1000000");
+  if (threads < 0 || threads > 1024) refuse("threads", "0 to 1024");
+  return {.metric = {.threshold = threshold,
+                     .fpr_limit = fpr_limit,
+                     .seed = seed,
+                     .resamples = resamples,
+                     .threads = threads > 0 ? threads : available_threads()},
+          .map_side = map_side,
+          .map_sigma = map_sigma};
+}
+
+std::map<std::string, std::string> ScoringOptions::as_used() const {
+  return {{"threshold", option_text(threshold)},
+          {"fpr_limit", option_text(fpr_limit)},
+          {"map_side", option_text(map_side)},
+          {"map_sigma", option_text(map_sigma)},
+          {"resamples", option_text(resamples)},
+          {"bootstrap_seed", std::to_string(seed)}};
+}
+
+void RunOptions::add_to(CLI::App& app) {
+  app.add_option("--model", model, "adapter: see `looktwice list`")->required()->take_last();
+  app.add_option("--model_args", model_args, "options of the adapter: name=value,name=value")->take_last();
+  app.add_option("--tasks", tasks, "names, prefixes or globs: zsad.elpv,zsad.mvtec:variant")->required()->take_last();
+  app.add_option("--data_root", data_root, "folder of the data set, or the folder that holds it")->take_last();
+  app.add_option("--output_path", output_path, "run folder; default: runs/MODEL-ID")->take_last();
+  app.add_option("--batch_size", batch_size, "most requests at once, or auto")->take_last()->capture_default_str();
+  app.add_option("--device", device, "cpu or cuda:N, for adapters that have a choice")->take_last()->capture_default_str();
+  app.add_option("--limit", limit, "this many samples per task, drawn with --seed; the result is PARTIAL")->take_last();
+  app.add_option("--num_fewshot", num_fewshot, "normal reference pictures per sample")->take_last()->capture_default_str();
+  app.add_option("--label", label, "name of the row in tables; default: the model")->take_last();
+  app.add_option("--map_dtype", map_dtype, "float32 or float16")->take_last()->capture_default_str();
+  app.add_option("--fail_on_error", fail_on_error,
+                 "tolerate this many failed samples (5) or this share (1%); more stop the run")
+      ->take_last();
+  app.add_flag("--json", json, "print the summary as JSON");
+  app.add_flag("--quiet", quiet, "no progress");
+  scoring.add_to(app);
+}
+
+int RunOptions::batch() const {
+  if (batch_size == "auto") return 0;
+  int size = 0;
+  const auto [end, error] = std::from_chars(batch_size.data(), batch_size.data() + batch_size.size(), size);
+  if (error != std::errc{} || end != batch_size.data() + batch_size.size() || size < 1)
+    throw Error(Kind::usage, "--batch_size=" + printable(batch_size, 40) + ": expected auto or a whole number from 1");
+  return size;
+}
+
+std::int64_t RunOptions::tolerated(std::int64_t samples) const {
+  if (fail_on_error.empty()) return -1;
+  std::string digits = fail_on_error;
+  const bool share = digits.ends_with('%');
+  if (share) digits.pop_back();
+  double number = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool good = error == std::errc{} && end == digits.data() + digits.size() && number >= 0 &&
+                    (share ? number <= 100 : number == std::floor(number));
+  if (!good)
+    throw Error(Kind::usage,
+                "--fail_on_error=" + printable(fail_on_error, 40) + ": expected a count (5) or a share (1%)");
+  return static_cast<std::int64_t>(share ? std::floor(number / 100 * static_cast<double>(samples)) : number);
+}
+
+std::map<std::string, std::string> deciding_options(const RunOptions& options) {
+  return {{"limit", option_text(options.limit)},
+          {"num_fewshot", option_text(options.num_fewshot)},
+          {"seed", std::to_string(options.scoring.seed)},
+          {"map_dtype", options.map_dtype},
+          {"device", options.device}};
+}
+
+namespace {
+
+// Everything that decides the answers, one "name=value" per line.
+std::map<std::string, std::string> identity(const store::Manifest& m) {
+  std::map<std::string, std::string> all{{"model", m.model}};
+  for (const auto& [name, value] : m.model_args_used) all["model_args." + name] = value;
+  for (const auto& [name, value] : m.model_facts)
+    if (name.starts_with("weights")) all["model." + name] = value;
+  for (const char* name : {"limit", "num_fewshot", "seed", "map_dtype", "device"})
+    if (const auto found = m.options_used.find(name); found != m.options_used.end())
+      all[std::string("--") + name] = found->second;
+  for (std::size_t i = 0; i < m.tasks.size(); ++i) {
+    const std::string place = "task " + std::to_string(i + 1);
+    all[place] = m.tasks[i].task + (m.tasks[i].variant.empty() ? "" : ":" + m.tasks[i].variant);
+    all[place + " data"] = m.tasks[i].fingerprint;
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string run_id(const store::Manifest& manifest) {
+  Sha256 sum;
+  for (const auto& [name, value] : identity(manifest)) {
+    sum.add(std::to_string(name.size()) + ":" + name + "=");
+    sum.add(std::to_string(value.size()) + ":" + value + "\n");
+  }
+  return sum.hex().substr(0, 16);
+}
+
+std::vector<std::string> differences(const store::Manifest& there, const store::Manifest& here) {
+  const auto a = identity(there), b = identity(here);
+  std::vector<std::string> lines;
+  const auto shown = [](const std::map<std::string, std::string>& all, const std::string& name) {
+    const auto found = all.find(name);
+    return found == all.end() ? std::string("nothing") : "'" + printable(found->second, 60) + "'";
+  };
+  std::map<std::string, std::string> names = a;
+  names.insert(b.begin(), b.end());
+  for (const auto& [name, value] : names)
+    if (shown(a, name) != shown(b, name))
+      lines.push_back(name + ": " + shown(a, name) + " there, " + shown(b, name) + " now");
+  return lines;
+}
+
+}  // namespace looktwice::cli

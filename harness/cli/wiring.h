@@ -1,0 +1,42 @@
+// From names on the command line to parts: tasks, adapters, data sets.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/core/adapter.h"
+#include "harness/core/dataset.h"
+#include "harness/run/task.h"
+
+namespace looktwice::cli {
+
+struct TaskName {
+  std::string name = {}, variant = {};  // "zsad.elpv", "p>0"
+};
+
+// "visa_dr,zsad.*,zsad.elpv:all": names, prefixes ("zsad") and globs, in this order, each task once.
+// Kind::usage with a suggestion for what is unknown.
+std::vector<TaskName> tasks_named(const std::string& text);
+
+struct TaskLoading {
+  std::filesystem::path data_root = {};
+  int num_fewshot = 0;
+  std::uint64_t seed = 0;
+  std::int64_t limit = 0;  // 0: all; otherwise that many samples, drawn with the seed, in the order of the set
+  int threads = 1;
+  std::shared_ptr<const ImageCodec> codec = {};
+};
+
+run::Task loaded_task(const TaskName& name, const TaskLoading& loading);
+
+AdapterEntry adapter_named(const std::string& name);
+DatasetEntry dataset_named(const std::string& name);
+
+// The processors of this machine that the process may use.
+int available_threads();
+std::string utc_now();  // RFC 3339, seconds
+
+}  // namespace looktwice::cli

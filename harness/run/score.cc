@@ -1,0 +1,186 @@
+#include "harness/run/score.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "harness/core/error.h"
+#include "harness/run/mark.h"
+#include "harness/run/pixel_pass.h"
+#include "harness/store/disk.h"
+#include "harness/store/frame.h"
+#include "metrics/catalogue.h"
+#include "metrics/stats/mean_over.h"
+
+namespace looktwice::run {
+namespace {
+
+using metrics::MetricEntry;
+using metrics::Value;
+
+constexpr const char* kMacro = "macro";
+constexpr const char* kPooled = "pooled";
+
+bool wanted(const std::vector<std::string>& names, const metrics::ValueInfo& info) {
+  return std::ranges::find(names, info.name) != names.end();
+}
+
+store::Row row_of(const Value& value, const metrics::ValueInfo& info, const std::string& task,
+                  const std::string& scorer, const std::string& group) {
+  store::Row row{.task = task,
+                 .scorer = scorer,
+                 .metric = info.name,
+                 .group = group,
+                 .value = value.value,
+                 .reason = value.reason,
+                 .threshold = value.threshold,
+                 .used = value.used,
+                 .skipped = value.skipped,
+                 .higher_is_better = info.higher_is_better};
+  if (value.interval)
+    row.interval = store::Interval{value.interval->low, value.interval->high, value.interval->level,
+                                   value.interval->method};
+  return row;
+}
+
+// values[group][i]: what the family gives, per category and pooled. Adds the mean over categories and turns all into rows.
+void add_rows(std::vector<store::Row>& rows, const MetricEntry& family,
+              const std::vector<std::string>& names, const std::string& task, const std::string& scorer,
+              const std::map<std::string, std::vector<Value>>& per_category,
+              const std::vector<Value>& pooled) {
+  for (std::size_t i = 0; i < family.gives.size(); ++i) {
+    const metrics::ValueInfo& info = family.gives[i];
+    if (!wanted(names, info)) continue;
+    std::vector<Value> values;
+    for (const auto& [category, given] : per_category) {
+      rows.push_back(row_of(given[i], info, task, scorer, category));
+      values.push_back(given[i]);
+    }
+    rows.push_back(row_of(metrics::mean_over(values), info, task, scorer, kMacro));
+    rows.push_back(row_of(pooled[i], info, task, scorer, kPooled));
+  }
+}
+
+const Mark* mark_by(const Outcome& outcome, const std::string& scorer) {
+  const auto found = std::ranges::find(outcome.marks, scorer, &Mark::scorer);
+  return found == outcome.marks.end() ? nullptr : &*found;
+}
+
+void add_image_rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
+                    const Plan& plan, const ScoreOptions& options) {
+  for (const std::string& scorer : plan.scorers)
+    for (const MetricEntry& family : metrics::metric_catalogue()) {
+      if (family.pixel ||
+          std::ranges::none_of(family.gives, [&](const auto& info) { return wanted(plan.image_metrics, info); }))
+        continue;
+      std::map<std::string, std::unique_ptr<metrics::Metric>> per_category;
+      const auto pooled = family.make(options.metric);
+      pooled->begin_pass(0);
+      for (const Marked& one : marked) {
+        const Outcome& outcome = one.outcome;
+        auto& metric = per_category[outcome.category];
+        if (!metric) {
+          metric = family.make(options.metric);
+          metric->begin_pass(0);
+        }
+        const Mark* mark = outcome.status == Status::answered ? mark_by(outcome, scorer) : nullptr;
+        if (!mark || !mark->unscored_because.empty()) continue;
+        const metrics::Observation seen{.id = outcome.sample,
+                                        .positive = outcome.anomalous,
+                                        .score = mark->score,
+                                        .predicted = mark->decision};
+        metric->add(seen);
+        pooled->add(seen);
+      }
+      std::map<std::string, std::vector<Value>> values;
+      for (const auto& [category, metric] : per_category) values[category] = metric->values();
+      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values, pooled->values());
+    }
+}
+
+void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
+                    const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
+                    const ScoreOptions& options) {
+  const PixelInput input{&task, &marked, &codec, &folder};
+  const std::vector<std::size_t> samples = samples_with_maps(input);
+  if (samples.empty() || plan.pixel_metrics.empty()) return;
+  std::map<std::string, std::vector<std::size_t>> by_category;
+  for (const std::size_t i : samples) by_category[task.samples[i].category].push_back(i);
+  for (const MetricEntry& family : metrics::metric_catalogue()) {
+    if (!family.pixel ||
+        std::ranges::none_of(family.gives, [&](const auto& info) { return wanted(plan.pixel_metrics, info); }))
+      continue;
+    std::map<std::string, std::vector<Value>> values;
+    std::int64_t done = 0;
+    for (const auto& [category, members] : by_category) {
+      values[category] = pixel_values(input, members, family, options);
+      if (options.progress)
+        options.progress("pixel metrics of " + task.full_name(), ++done,
+                         static_cast<std::int64_t>(by_category.size()));
+    }
+    const std::vector<Value> pooled =
+        by_category.size() == 1 ? values.begin()->second : pixel_values(input, samples, family, options);
+    // Maps are read as they are: there is one scorer.
+    add_rows(rows, family, plan.pixel_metrics, task.full_name(), "corrected", values, pooled);
+  }
+}
+
+store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& marked, const Plan& plan) {
+  const auto shown = static_cast<std::int64_t>(task.samples.size());
+  store::TaskSummary summary{.task = task.full_name(),
+                             .dataset = plan.dataset,
+                             .variant = plan.variant,
+                             .headline = plan.headline,
+                             .published = plan.published,
+                             .fingerprint = task.fingerprint,
+                             .partial = shown < task.samples_in_set};
+  if (summary.partial)
+    summary.limited = std::to_string(shown) + " of " + std::to_string(task.samples_in_set) + " samples";
+  summary.counts = counted(marked);
+  summary.disagreements = disagreements(marked);
+  return summary;
+}
+
+}  // namespace
+
+store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
+                     const store::RunFolder& folder, const RunName& name,
+                     const ScoreOptions& options) {
+  const Answers answers = recorded_answers(folder, name.run);
+  store::Summary summary{.run = name.run, .model = name.model, .label = name.label};
+  store::WholeFile outcomes(folder.outcomes());
+  outcomes.write(store::file_header("outcomes", name.run) + "\n");
+  for (const Task& task : tasks) {
+    const std::vector<Marked> all = marked(task, answers);
+    for (const Marked& one : all)
+      outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
+    const Plan plan = task.suite->plan();
+    summary.tasks.push_back(task_summary(task, all, plan));
+    add_image_rows(summary.rows, task, all, plan, options);
+    add_pixel_rows(summary.rows, task, all, plan, codec, folder, options);
+  }
+  // A stopped pixel pass has seen only some maps: its values must not be written.
+  if (options.stop && options.stop->asked()) return summary;
+  outcomes.commit();
+  store::write_whole(folder.summary(), json_of(summary));
+  return summary;
+}
+
+std::int64_t incomplete_samples(const store::Summary& summary) {
+  std::int64_t open = 0;
+  for (const store::TaskSummary& task : summary.tasks) open += task.counts.failed + task.counts.missing;
+  return open;
+}
+
+std::int64_t scored_samples(const store::Summary& summary) {
+  std::int64_t most = 0;
+  for (const store::TaskSummary& task : summary.tasks) {
+    std::int64_t unscored = task.counts.answered;
+    for (const auto& [scorer, count] : task.counts.unscored) unscored = std::min(unscored, count);
+    if (task.counts.unscored.empty()) unscored = 0;
+    most += task.counts.answered - unscored;
+  }
+  return most;
+}
+
+}  // namespace looktwice::run

@@ -1,0 +1,40 @@
+// The stages after the adapter: answers to outcomes (Suite::mark), outcomes to values (metrics). Reads the run folder and the data set,
+// writes outcomes.jsonl and summary.json; may be repeated at will.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "harness/core/suite.h"
+#include "harness/run/stop.h"
+#include "harness/run/task.h"
+#include "harness/store/run_folder.h"
+#include "harness/store/summary.h"
+#include "metrics/metric.h"
+
+namespace looktwice::run {
+
+struct ScoreOptions {
+  metrics::MetricOptions metric = {};  // threads and seed too
+  int map_side = 0;       // evaluation size of pixel metrics: side x side; 0: the size of the mask
+  double map_sigma = 0;   // Gaussian blur of the up-sampled map, in pixels; 0: none
+  const StopFlag* stop = nullptr;
+  std::function<void(const std::string& what, std::int64_t done, std::int64_t of)> progress = {};
+};
+
+// What names a run in its summary.
+struct RunName {
+  std::string run = {}, model = {}, label = {};
+};
+
+store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
+                     const store::RunFolder& folder, const RunName& name,
+                     const ScoreOptions& options);
+
+// Samples without a usable answer: failed, refused or not asked yet. 0: the run is complete.
+std::int64_t incomplete_samples(const store::Summary& summary);
+// Samples that some scorer could score. 0: the run says nothing.
+std::int64_t scored_samples(const store::Summary& summary);
+
+}  // namespace looktwice::run

@@ -1,0 +1,23 @@
+#include "harness/run/task.h"
+
+#include "harness/core/hash.h"
+#include "harness/core/text.h"
+
+namespace looktwice::run {
+
+std::string request_key(const Task& task, const Sample& sample, std::size_t turn) {
+  return task.full_name() + "/" + sha256(sample.id).substr(0, 16) + "/" + std::to_string(turn);
+}
+
+std::string neutral_name(const std::filesystem::path& root, const ImageFile& file) {
+  std::string place = file.path.lexically_relative(root).generic_string();
+  std::string suffix = lower_ascii(file.path.extension().string());
+  if (file.region) {
+    place += "#" + std::to_string(file.region->x) + "," + std::to_string(file.region->y) + "," +
+             std::to_string(file.region->width) + "," + std::to_string(file.region->height);
+    suffix = ".png";
+  }
+  return sha256("picture " + place).substr(0, 16) + suffix;
+}
+
+}  // namespace looktwice::run
