@@ -1,0 +1,119 @@
+// Hashes, permutations, pictures and the reading of options.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "harness/core/error.h"
+#include "harness/core/hash.h"
+#include "harness/core/image.h"
+#include "harness/core/options.h"
+#include "harness/core/random.h"
+
+namespace looktwice {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Hash, Crc32cIsThatOfRfc3720) {
+  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
+  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);
+  EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62a8ab43u);
+  EXPECT_EQ(crc32c("6789", crc32c("12345")), crc32c("123456789"));
+}
+
+TEST(Hash, Sha256IsThatOfFips180) {
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Random, PermutationIsNumPys) {
+  // numpy.random.RandomState(42).permutation(10)
+  EXPECT_EQ(permutation(10, 42), (std::vector<std::uint32_t>{8, 1, 5, 0, 7, 2, 9, 4, 3, 6}));
+  EXPECT_TRUE(permutation(0, 1).empty());
+  EXPECT_EQ(permutation(1, 1), std::vector<std::uint32_t>{0});
+}
+
+std::string refusal(auto&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Options, ArgumentsAreNamesAndValues) {
+  const Arguments given = arguments_of("reply=no,max-tokens=3,path=\"a,b=c\",empty=");
+  EXPECT_EQ(given, (Arguments{{"reply", "no"}, {"max_tokens", "3"}, {"path", "a,b=c"}, {"empty", ""}}));
+  EXPECT_TRUE(arguments_of("").empty());
+}
+
+TEST(Options, WrongArgumentsAreNamed) {
+  EXPECT_NE(refusal([] { arguments_of("reply"); }).find("name=value"), std::string::npos);
+  EXPECT_NE(refusal([] { arguments_of("a=1,a=2"); }).find("a is given twice"), std::string::npos);
+  EXPECT_NE(refusal([] { arguments_of("a=\"1"); }).find("not closed"), std::string::npos);
+  EXPECT_NE(refusal([] { arguments_of("=1"); }).find("name=value"), std::string::npos);
+}
+
+struct Sample1 {
+  std::string reply = "yes";
+  int count = 3;
+  double rate = 0.5;
+  bool loud = false;
+  void visit(auto&& option) {
+    option("reply", reply, "text");
+    option("count", count, "how many");
+    option("rate", rate, "share");
+    option("loud", loud, "noise");
+  }
+};
+
+TEST(Options, AreParsedListedAndLoggedFromOnePlace) {
+  const auto options = parsed<Sample1>("model x", {{"count", "7"}, {"loud", "true"}});
+  EXPECT_EQ(options.count, 7);
+  EXPECT_TRUE(options.loud);
+  EXPECT_EQ(as_used(options), (Arguments{{"reply", "yes"}, {"count", "7"}, {"rate", "0.5"}, {"loud", "true"}}));
+  EXPECT_EQ(option_list<Sample1>()[2].type, std::string("number"));
+}
+
+TEST(Options, MistakesAreNamedWithASuggestion) {
+  EXPECT_NE(refusal([] { parsed<Sample1>("model x", {{"reply_", "a"}}); }).find("did you mean 'reply'"), std::string::npos);
+  for (const char* bad : {"", "1.5", "seven", "9999999999999", " 1", "0x10"})
+    EXPECT_NE(refusal([&] { parsed<Sample1>("model x", {{"count", bad}}); }).find("count="), std::string::npos) << bad;
+  for (const char* bad : {"nan", "inf", "1e999", "1,5", ""})
+    EXPECT_NE(refusal([&] { parsed<Sample1>("model x", {{"rate", bad}}); }).find("rate="), std::string::npos) << bad;
+}
+
+class FileBytes : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+  const fs::path folder_ = fs::temp_directory_path() / ("looktwice_core_" + std::to_string(::getpid()));
+};
+
+TEST_F(FileBytes, RefusesWhatIsNoRegularFile) {
+  const fs::path fifo = folder_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_NE(refusal([&] { file_bytes(fifo); }).find("not a regular file"), std::string::npos);
+  EXPECT_NE(refusal([&] { file_bytes(folder_); }).find("not a regular file"), std::string::npos);
+  EXPECT_NE(refusal([&] { file_bytes("/dev/zero"); }).find("not a regular file"), std::string::npos);
+  EXPECT_NE(refusal([&] { file_bytes(folder_ / "none\n\x1b"); }).find("none\\n\\x1B"), std::string::npos);
+}
+
+TEST_F(FileBytes, HasALimit) {
+  std::ofstream(folder_ / "five") << "12345";
+  EXPECT_EQ(file_bytes(folder_ / "five").size(), 5u);
+  EXPECT_NE(refusal([&] { file_bytes(folder_ / "five", 4); }).find("limit of 4"), std::string::npos);
+}
+
+TEST(Image, CropIsClippedToThePicture) {
+  const Image image{.width = 3, .height = 2, .channels = 1, .pixels = {1, 2, 3, 4, 5, 6}};
+  const Image part = crop(image, {.x = 1, .y = 0, .width = 9, .height = 1});
+  EXPECT_EQ(part.width, 2);
+  EXPECT_EQ(part.height, 1);
+  EXPECT_EQ(part.pixels, (std::vector<std::uint8_t>{2, 3}));
+}
+
+}  // namespace
+}  // namespace looktwice
