@@ -24,11 +24,14 @@ if(LOOKTWICE_FUZZ)
 endif()
 
 # looktwice_library(core HEADERS a.h b.h SOURCES a.cc PUBLIC looktwice::x PRIVATE Eigen3::Eigen)
-# One target per folder; CATALOGUE says that looktwice_catalogue() adds the sources. The headers are a verified set: each compiles alone (target all_verify_interface_header_sets).
+# One target per folder; .cu sources count only with LOOKTWICE_CUDA; CATALOGUE says that looktwice_catalogue() adds the sources. The headers are a verified set: each compiles alone (target all_verify_interface_header_sets).
 function(looktwice_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "CATALOGUE" "" "HEADERS;SOURCES;PUBLIC;PRIVATE")
   set(target looktwice_${name})
   set(scope PUBLIC)
+  if(NOT LOOKTWICE_CUDA)
+    list(FILTER arg_SOURCES EXCLUDE REGEX "\\.cu$")
+  endif()
   if(arg_SOURCES OR arg_CATALOGUE)
     add_library(${target} STATIC ${arg_SOURCES})
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE})

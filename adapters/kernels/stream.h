@@ -1,0 +1,15 @@
+// Where a kernel runs and in which queue. Not here: making queues (device.h).
+#pragma once
+
+namespace looktwice::kernels {
+
+// The CPU, where a kernel has finished when it returns; or a CUDA queue, where it has only been
+// asked for, pointers are device pointers and `handle` is a cudaStream_t (null: the default queue
+// of the current device).
+struct Stream {
+  enum class Device { cpu, cuda };
+  Device device = Device::cpu;
+  void* handle = nullptr;
+};
+
+}  // namespace looktwice::kernels
