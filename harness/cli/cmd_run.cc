@@ -88,7 +88,11 @@ class Run {
                     .threads = score_options_.metric.threads,
                     .seed = options_.scoring.seed,
                     .device = options_.device};
-    if (entry_.recorded) setting.sample_of = run::sample_lookup(tasks_);
+    if (entry_.recorded) {
+      setting.sample_of = run::sample_lookup(tasks_);
+      for (const run::Task& task : tasks_)
+        for (const Sample& sample : task.samples) setting.samples.push_back(sample.id);
+    }
     adapter_ = entry_.make(arguments_, setting);
   }
 

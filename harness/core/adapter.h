@@ -55,6 +55,9 @@ struct Setting {
   std::string device = "cpu";
   // Only for adapters that look answers up by name (recorded = true): request key -> sample id. Empty for all others.
   std::function<std::string(const std::string& key)> sample_of = {};
+  // For the same adapters: the ids of all samples of the run, so that a record that fits two of them is found out before any
+  // answer is given.
+  std::vector<std::string> samples = {};
 };
 
 // take, answer(), push until the inbox is over. An exception of answer() fails each request of that batch, not the run.

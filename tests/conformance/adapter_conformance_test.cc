@@ -11,6 +11,14 @@
 #include "tests/support/pictures.h"
 #include "tests/support/queues.h"
 
+namespace looktwice {
+
+void PrintTo(const AdapterEntry& entry, std::ostream* out) {
+  *out << entry.name;
+}
+
+}  // namespace looktwice
+
 namespace looktwice::adapters {
 namespace {
 
@@ -26,7 +34,13 @@ std::string sample_of(int i) {
 }
 
 // What an adapter needs at least to answer the requests of Pictures below.
-Arguments arguments_for(const std::string&, const TemporaryFolder&) {
+Arguments arguments_for(const std::string& adapter, const TemporaryFolder& folder) {
+  if (adapter == "predictions") {
+    std::string rows = "id,score,text\n";
+    for (int i = 0; i <= kPictures; ++i)
+      rows += sample_of(i) + "," + std::to_string(i) + ".5,Yes\n";
+    return {{"path", folder.file("scores.csv", rows).string()}};
+  }
   return {};
 }
 

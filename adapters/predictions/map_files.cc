@@ -1,0 +1,125 @@
+#include "adapters/predictions/map_files.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "harness/core/error.h"
+#include "harness/core/image.h"
+#include "harness/core/text.h"
+
+namespace looktwice::adapters {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool starts_with(std::span<const std::byte> file, std::string_view magic) {
+  return file.size() >= magic.size() &&
+         std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(file.data()));
+}
+
+// The only array of an archive, or the one with a usual name.
+NumberArray one_array(const NpzFile& archive) {
+  const std::vector<std::string>& names = archive.names();
+  if (names.size() == 1) return archive.array(0);
+  for (const char* usual : {"anomaly_map", "map", "arr_0"})
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (names[i] == usual) return archive.array(i);
+  throw Error(Kind::data, names.empty()
+                              ? "npz: holds no array"
+                              : "npz: holds " + std::to_string(names.size()) +
+                                    " arrays and none is named anomaly_map, map or arr_0");
+}
+
+bool is_map_name(const fs::path& name) {
+  static constexpr std::array<std::string_view, 5> kSuffixes = {".npy", ".npz", ".tiff", ".tif",
+                                                                ".png"};
+  return std::ranges::find(kSuffixes, lower_ascii(name.extension().string())) != kSuffixes.end();
+}
+
+bool is_beneath(const fs::path& file, const fs::path& folder) {
+  std::error_code failed;
+  const fs::path real = fs::canonical(file, failed);
+  if (failed) return false;
+  return std::mismatch(folder.begin(), folder.end(), real.begin(), real.end()).first ==
+         folder.end();
+}
+
+}  // namespace
+
+AnomalyMap map_of_file(const fs::path& file) {
+  const std::vector<std::byte> bytes = file_bytes(file);
+  try {
+    if (starts_with(bytes, "\x93NUMPY")) return anomaly_map(npy_array(bytes));
+    if (starts_with(bytes, "PK\x03\x04") || starts_with(bytes, "PK\x05\x06"))
+      return anomaly_map(one_array(NpzFile(bytes)));
+    throw Error(Kind::data, "expected a map as .npy or .npz");
+  } catch (const Error& error) {
+    throw Error(error.kind(), printable(file.string()) + ": " + error.what());
+  }
+}
+
+MapFiles::MapFiles(const fs::path& source)
+    : source_(source), source_name_(printable(source.string())) {
+  std::error_code failed;
+  if (fs::is_directory(source, failed)) {
+    list_folder();
+    for (std::size_t i = 0; i < files_.size(); ++i) index_.add(files_[i], i);
+  } else {
+    try {
+      archive_.emplace(source);
+    } catch (const Error& error) {
+      throw Error(error.kind(),
+                  source_name_ + ": " + error.what() + "; expected a folder of maps or an .npz");
+    }
+    for (std::size_t i = 0; i < archive_->names().size(); ++i) index_.add(archive_->names()[i], i);
+  }
+  if (index_.size() == 0)
+    throw Error(Kind::data, source_name_ + ": holds no maps (.npy, .npz, .tiff, .png)");
+}
+
+void MapFiles::list_folder() {
+  try {
+    const fs::path folder = fs::canonical(source_);
+    for (auto at = fs::recursive_directory_iterator(source_);
+         at != fs::recursive_directory_iterator(); ++at) {
+      const fs::path name = at->path().filename();
+      if (name.string().starts_with('.')) {
+        if (at->is_directory()) at.disable_recursion_pending();
+        continue;
+      }
+      if (at->is_directory()) continue;
+      if (is_map_name(name) && (!at->is_symlink() || is_beneath(at->path(), folder)))
+        files_.push_back(at->path().lexically_relative(source_).generic_string());
+      else
+        ++left_out_;
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(Kind::data, printable(error.path1().string()) + ": " + error.code().message());
+  }
+  std::ranges::sort(files_);
+}
+
+std::optional<AnomalyMap> MapFiles::find(const std::string& sample) {
+  const auto found = index_.find(sample);
+  if (!found) return {};
+  if (!archive_) return map_of_file(source_ / files_[*found]);
+  try {
+    return anomaly_map(archive_->array(*found));
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                source_name_ + ": '" + printable(archive_->names()[*found]) + "': " + error.what());
+  }
+}
+
+std::map<std::string, std::string> MapFiles::facts() const {
+  std::map<std::string, std::string> facts{{"maps", std::to_string(index_.size())}};
+  if (const auto unused = index_.unused(); !unused.empty()) {
+    facts["maps_unused"] = std::to_string(unused.size());
+    facts["first_map_unused"] = printable(unused[0]);
+  }
+  if (left_out_ > 0) facts["files_left_out"] = std::to_string(left_out_);
+  return facts;
+}
+
+}  // namespace looktwice::adapters
