@@ -9,6 +9,7 @@
 #include "adapters/catalogue.h"
 #include "adapters/kernels/device.h"
 #include "harness/cli/command.h"
+#include "harness/cli/formats.h"
 #include "harness/cli/print.h"
 #include "harness/cli/version.h"
 #include "harness/cli/wiring.h"
@@ -124,8 +125,7 @@ int doctor(const fs::path& data_root, bool json, const Context& context) {
                           {.text = check.advice, .tone = reports::Tone::muted}});
   }
   print(json ? list.dump(1) + "\n"
-             : reports::render(table, reports::Format::terminal,
-                               {.width = context.terminal.out_is_tty ? context.terminal.width : 0, .colour = context.terminal.colour}));
+             : reports::render(table, reports::Format::terminal, render_options(context.terminal)));
   return healthy ? 0 : static_cast<int>(Kind::usage);
 }
 

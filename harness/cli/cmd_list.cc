@@ -3,6 +3,7 @@
 
 #include "adapters/catalogue.h"
 #include "harness/cli/command.h"
+#include "harness/cli/formats.h"
 #include "harness/cli/print.h"
 #include "harness/core/error.h"
 #include "harness/core/text.h"
@@ -98,10 +99,7 @@ int list(const std::string& what, bool json, const Context& context) {
     names.push_back(name);
     if (!what.empty() && what != name) continue;
     all[name] = part();
-    text += reports::render(table_of(name, all[name]), reports::Format::terminal,
-                            {.width = context.terminal.out_is_tty ? context.terminal.width : 0,
-                             .colour = context.terminal.colour}) +
-            "\n";
+    text += reports::render(table_of(name, all[name]), reports::Format::terminal, render_options(context.terminal)) + "\n";
   }
   if (all.empty()) {
     const std::string near = nearest(what, names);
