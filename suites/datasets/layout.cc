@@ -257,39 +257,33 @@ std::string Gathering::listed_file(const std::string& text, const Refuse& refuse
     return relative;
   };
   std::string relative = from(0);
+  const bool absolute = fs::path(text).is_absolute();
+  const bool inside = absolute && is_beneath(fs::path(text).lexically_normal(), root_);
+  if (inside) relative = fs::path(text).lexically_normal().lexically_relative(root_).native();
   std::error_code fault;
-  bool there = false;
-  if (fs::path(text).is_absolute()) {
-    const fs::path normal = fs::path(text).lexically_normal();
-    if (is_beneath(normal, root_)) {
-      relative = normal.lexically_relative(root_).native();
-      there = fs::exists(fs::symlink_status(path(relative), fault));
-    }
-  } else {
-    there = fs::exists(fs::symlink_status(path(relative), fault));
-  }
+  fs::file_status link = fs::symlink_status(path(relative), fault);
+  bool there = fs::exists(link) && (inside || !absolute);
   // Lists made elsewhere name the root's folder, too: "/mnt/data/brain/test/good/1.png",
   // "brain/test/good/1.png".
   for (std::size_t i = parts.size() - 1; !there && i-- > 0;) {
     if (parts[i] != root_.filename().native()) continue;
-    const std::string rest = from(i + 1);
-    there = fs::exists(fs::symlink_status(path(rest), fault));
-    if (there) relative = rest;
+    const fs::file_status other = fs::symlink_status(path(from(i + 1)), fault);
+    if (!fs::exists(other)) continue;
+    there = true;
+    relative = from(i + 1);
+    link = other;
   }
-  if (!there && fs::path(text).is_absolute() &&
-      !is_beneath(fs::path(text).lexically_normal(), root_))
-    no("lies outside of '" + shown(root_) + "'");
+  if (!there && absolute && !inside) no("lies outside of '" + shown(root_) + "'");
 
   const fs::path file = path(relative);
   const auto [parent, is_new] = parents_.try_emplace(file.parent_path(), true);
   if (is_new) parent->second = !leads_out(file.parent_path());
-  const fs::file_status link = fs::symlink_status(file, fault);
   if (!parent->second || (fs::is_symlink(link) && leads_out(file)))
     no("leads out of '" + shown(root_) + "' by a symbolic link");
-  const fs::file_status status = fs::status(file, fault);
-  if (!fs::exists(status))
+  if (fs::is_symlink(link)) link = fs::status(file, fault);
+  if (!there || !fs::exists(link))
     note("listed files are not there", relative);
-  else if (!fs::is_regular_file(status))
+  else if (!fs::is_regular_file(link))
     no("is no regular file");
   return relative;
 }
