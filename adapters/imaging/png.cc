@@ -37,7 +37,12 @@ std::size_t pixel_bytes(const PngHeader& header) {
   return std::size_t(std::max(1, header.samples() * header.bits / 8));
 }
 
-int channels_of(const PngHeader& header) {
+bool is_wide_grey(const PngHeader& header) {
+  return header.bits == 16 && (header.colour == 0 || header.colour == 4);
+}
+
+int channels_of(const PngHeader& header, Use use) {
+  if (use == Use::values && is_wide_grey(header)) return 2;
   return header.colour == 2 || header.colour == 6 ? 3 : 1;
 }
 
@@ -72,6 +77,11 @@ void store_row(const PngHeader& header, Use use, const std::uint8_t* row, const 
     }
     for (int x = 0; x < columns; ++x, row += samples, out += step)
       for (int c = 0; c < channels; ++c) out[c] = row[c];
+    return;
+  }
+  if (use == Use::values && is_wide_grey(header)) {
+    for (int x = 0; x < columns; ++x, row += 2 * samples, out += step)
+      out[0] = row[0], out[1] = row[1];
     return;
   }
   const bool saturate = header.colour == 0 || use == Use::mask;
@@ -230,7 +240,7 @@ Raster decode_png(Bytes file, const Limits& limits, Use use) {
   check_size(header.width, header.height, limits);
   check_plausible(chunks);
   Raster raster = blank_raster(static_cast<int>(header.width), static_cast<int>(header.height),
-                               channels_of(header));
+                               channels_of(header, use));
   raster.indexed = header.colour == 3;
   std::copy_n(header.palette.begin(), header.palette.size() / 3 * 3, raster.palette.begin());
 

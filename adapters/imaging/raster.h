@@ -26,7 +26,8 @@ struct Raster {
 // What becomes of samples wider than 8 bits in colour. As a picture: the high byte, as in Pillow.
 // As a mask: saturated, since a small number is still a defect. (Wide grey saturates in both: that
 // is Pillow's rule for pictures.)
-enum class Use { picture, mask };
+// As values: wide grey of a PNG keeps both bytes, as two channels, high byte first.
+enum class Use { picture, mask, values };
 
 [[noreturn]] void refuse(const std::string& why);
 // Throws when width x height is 0 or over the limit.

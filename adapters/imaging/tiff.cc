@@ -7,70 +7,12 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <mutex>
 
 #include "adapters/imaging/raster.h"
+#include "adapters/imaging/tiff_file.h"
 
 namespace looktwice::imaging {
 namespace {
-
-// The file as libtiff wants to read it.
-struct Source {
-  Bytes file = {};
-  std::uint64_t at = 0;
-};
-
-tmsize_t read_source(thandle_t handle, void* to, tmsize_t size) {
-  Source& source = *static_cast<Source*>(handle);
-  if (size <= 0) return 0;
-  const Bytes found = part(source.file, source.at, static_cast<std::size_t>(size));
-  if (!found.empty()) std::memcpy(to, found.data(), found.size());
-  source.at += found.size();
-  return static_cast<tmsize_t>(found.size());
-}
-
-tmsize_t write_source(thandle_t, void*, tmsize_t) {
-  return 0;
-}
-
-toff_t seek_source(thandle_t handle, toff_t offset, int whence) {
-  Source& source = *static_cast<Source*>(handle);
-  source.at = whence == SEEK_SET   ? offset
-              : whence == SEEK_CUR ? source.at + offset
-                                   : source.file.size() + offset;
-  return source.at;
-}
-
-int close_source(thandle_t) {
-  return 0;
-}
-toff_t source_size(thandle_t handle) {
-  return static_cast<Source*>(handle)->file.size();
-}
-
-int map_source(thandle_t handle, void** base, toff_t* size) {
-  Source& source = *static_cast<Source*>(handle);
-  *base = const_cast<std::uint8_t*>(source.file.data());
-  *size = source.file.size();
-  return 1;
-}
-
-void unmap_source(thandle_t, void*, toff_t) {}
-
-using Tiff = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
-
-Tiff open_tiff(Source& source) {
-  static std::once_flag quiet;
-  std::call_once(quiet, [] {
-    TIFFSetErrorHandler(nullptr);
-    TIFFSetWarningHandler(nullptr);
-  });
-  Tiff tiff(TIFFClientOpen("picture", "rC", &source, read_source, write_source, seek_source,
-                           close_source, source_size, map_source, unmap_source),
-            TIFFClose);
-  if (!tiff) refuse("TIFF: the header or its first directory is damaged");
-  return tiff;
-}
 
 struct Tags {
   std::uint32_t width = 0, height = 0;
@@ -443,7 +385,7 @@ void check_plausible(const Tags& tags, std::size_t bytes) {
 }  // namespace
 
 ImageInfo tiff_info(Bytes file, const Limits& limits) {
-  Source source{.file = file};
+  TiffSource source{.file = file};
   const Tiff tiff = open_tiff(source);
   const Tags tags = tags_of(tiff.get(), limits);
   const bool swapped = tags.orientation >= 5 && tags.orientation <= 8;
@@ -457,7 +399,7 @@ ImageInfo tiff_info(Bytes file, const Limits& limits) {
 }
 
 Raster decode_tiff(Bytes file, const Limits& limits, Use use) {
-  Source source{.file = file};
+  TiffSource source{.file = file};
   const Tiff tiff = open_tiff(source);
   const Tags tags = tags_of(tiff.get(), limits);
   const Rule rule = rule_of(tags);

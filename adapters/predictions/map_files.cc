@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "adapters/imaging/values.h"
 #include "harness/core/error.h"
 #include "harness/core/image.h"
 #include "harness/core/text.h"
@@ -53,7 +54,7 @@ AnomalyMap map_of_file(const fs::path& file) {
     if (starts_with(bytes, "\x93NUMPY")) return anomaly_map(npy_array(bytes));
     if (starts_with(bytes, "PK\x03\x04") || starts_with(bytes, "PK\x05\x06"))
       return anomaly_map(one_array(NpzFile(bytes)));
-    throw Error(Kind::data, "expected a map as .npy or .npz");
+    return anomaly_map(imaging::grey_values(bytes));
   } catch (const Error& error) {
     throw Error(error.kind(), printable(file.string()) + ": " + error.what());
   }
