@@ -42,6 +42,10 @@ struct Value {
   // For the interval of a mean over classes: either a variance (DeLong) or bootstrap replicates, index = replicate.
   std::optional<double> variance = {};
   std::vector<double> replicates = {};
+  // By how much the value is expected to be too high, as the bootstrap tells: F1-max, because its
+  // threshold was chosen on the same samples; a little also AP. The lower end of the interval makes
+  // up for it.
+  std::optional<double> bias = {};
 };
 
 struct MetricOptions {

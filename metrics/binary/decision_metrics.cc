@@ -1,8 +1,12 @@
 #include "metrics/binary/decision_metrics.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "metrics/stats/bootstrap.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 #include "metrics/stats/proportion.h"
 
 namespace looktwice::metrics {
@@ -13,6 +17,25 @@ Value rate(const std::string& name, std::int64_t part, std::int64_t whole, const
   return {.name = name,
           .value = static_cast<double>(part) / static_cast<double>(whole),
           .interval = wilson(part, whole)};
+}
+
+// F1 as a function of two rates, recall and false positive rate; the distances that each rate's
+// Wilson bounds move it by, added in squares (MOVER, Zou and Donner 2008).
+Interval f1_from_rates(const Confusion& c) {
+  const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
+  const auto f1 = [&](double recall, double alarms) {
+    return 2 * recall * p / (recall * p + alarms * n + p);
+  };
+  const double recall = *c.recall(), value = *c.f1();
+  const double alarms = n > 0 ? static_cast<double>(c.false_positives) / n : 0;
+  const Interval r = wilson(c.true_positives, c.positives());
+  const Interval a =
+      n > 0 ? wilson(c.false_positives, c.negatives()) : Interval{.low = 0, .high = 0};
+  return {.low = std::max(
+              0.0, value - std::hypot(value - f1(r.low, alarms), value - f1(recall, a.high))),
+          .high = std::min(
+              1.0, value + std::hypot(f1(r.high, alarms) - value, f1(recall, a.low) - value)),
+          .method = "wilson, mover"};
 }
 
 // Within a class all that matters is how many draws hit a sample that was called anomalous.
@@ -56,7 +79,14 @@ std::vector<Value> DecisionCounts::values(const std::string& suffix, const std::
     f1.replicates = f1_replicates(c, {.resamples = options.resamples,
                                       .key = {.seed = options.seed, .tag = tag_},
                                       .threads = options.threads});
-    f1.interval = percentile_interval(f1.replicates);
+    const double deviation = deviation_of(f1.replicates);
+    // Where resampling cannot vary anything (all right, all wrong), Wilson's bounds of both classes
+    // tell how far it might.
+    if (deviation > 0 && *f1.value > 0 && *f1.value < 1)
+      f1.interval = logit_interval(*f1.value, 0, deviation, normal_quantile(0.975), 0.95,
+                                   "stratified bootstrap");
+    else
+      f1.interval = f1_from_rates(c);
   }
   std::vector<Value> values = {
       rate("accuracy" + suffix, c.right(), c.all(), "no samples"),

@@ -1,4 +1,5 @@
 // Family `ranking`: AUROC, AP and F1-max of image scores, from one sort.
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
@@ -7,7 +8,8 @@
 #include "metrics/metric.h"
 #include "metrics/stats/bootstrap.h"
 #include "metrics/stats/delong.h"
-#include "metrics/stats/sum.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -24,23 +26,32 @@ class Reranking {
 
   std::span<const std::size_t> strata() const { return strata_; }
 
-  // out: average precision, F1-max.
+  // out: AP, F1-max, and what this F1-max exceeds the F1 at the same threshold in the original
+  // samples by.
   void operator()(std::span<const std::uint32_t> counts, std::span<double> out) const {
     const std::uint32_t *p = counts.data(), *n = p + positives_;
     const auto positives = static_cast<double>(positives_);
     double tp = 0, called = 0, area = 0, best = 0;
+    double original_tp = 0, original_called = 0, original = 0;
     for (const auto& [equal_p, equal_n] : groups_) {
       std::uint32_t dp = 0, dn = 0;
       for (const std::uint32_t* end = p + equal_p; p != end; ++p) dp += *p;
       for (const std::uint32_t* end = n + equal_n; n != end; ++n) dn += *n;
+      original_tp += equal_p;
+      original_called += equal_p + equal_n;
       called += dp + dn;
       if (dp == 0) continue;
       tp += dp;
       area += dp * (tp / called);
-      best = std::max(best, 2 * tp / (called + positives));
+      const double f1 = 2 * tp / (called + positives);
+      if (f1 > best) {
+        best = f1;
+        original = 2 * original_tp / (original_called + positives);
+      }
     }
     out[0] = area / positives;
     out[1] = best;
+    out[2] = best - original;
   }
 
  private:
@@ -97,23 +108,57 @@ class Ranking final : public Metric {
       const AurocEstimate estimate = *delong(ranked);
       auroc.variance = estimate.variance;
       auroc.interval = auroc_interval(estimate);
-      if (options_.resamples > 0) add_intervals(ranked, average_precision, f1_max);
+      if (options_.resamples > 0) add_intervals(ranked, *auroc.interval, average_precision, f1_max);
     }
     return {auroc, average_precision, f1_max};
   }
 
  private:
-  void add_intervals(const RankedScores& ranked, Value& average_precision, Value& f1_max) const {
+  // Coverage measured in tests/metrics/coverage_test.cc and docs/statistics.md.
+  void add_intervals(const RankedScores& ranked, const Interval& of_auroc, Value& average_precision,
+                     Value& f1_max) const {
     const Reranking reranking(ranked);
-    auto replicates = bootstrap(reranking.strata(), 2,
+    auto replicates = bootstrap(reranking.strata(), 3,
                                 {.resamples = options_.resamples,
                                  .key = {.seed = options_.seed, .tag = tag_},
                                  .threads = options_.threads},
                                 reranking);
     average_precision.replicates = std::move(replicates[0]);
-    average_precision.interval = percentile_interval(average_precision.replicates);
     f1_max.replicates = std::move(replicates[1]);
-    f1_max.interval = percentile_interval(f1_max.replicates);
+    const double ap_deviation = deviation_of(average_precision.replicates);
+    const double f1_deviation = deviation_of(f1_max.replicates);
+    const auto [fewer, more] = std::minmax(reranking.strata()[0], reranking.strata()[1]);
+    if (fewer < 2 || ap_deviation == 0 || f1_deviation == 0) {
+      // Resampling cannot tell how far classes that are perfectly apart might overlap.
+      const auto of_model = [&](double low, double high, double value) {
+        return Interval{.low = std::min(low, value),
+                        .high = std::max(high, value),
+                        .level = of_auroc.level,
+                        .method = of_auroc.method + ", binormal"};
+      };
+      const BinormalValues low = binormal_values(of_auroc.low, std::ssize(ranked.positives()),
+                                                 std::ssize(ranked.negatives()));
+      const BinormalValues high = binormal_values(of_auroc.high, std::ssize(ranked.positives()),
+                                                  std::ssize(ranked.negatives()));
+      average_precision.interval =
+          of_model(low.average_precision, high.average_precision, *average_precision.value);
+      f1_max.interval = of_model(low.f1_max, high.f1_max, *f1_max.value);
+      return;
+    }
+    // With few samples of a class the bootstrap's variance is too small by (n - 1) / n and the
+    // normal quantile too.
+    const double n = static_cast<double>(fewer), level = of_auroc.level, tail = 0.5 + level / 2;
+    average_precision.bias =
+        std::max(0.0, mean_of(average_precision.replicates) - *average_precision.value);
+    average_precision.interval = logit_interval(
+        *average_precision.value, *average_precision.bias, ap_deviation * std::sqrt(n / (n - 1)),
+        student_t_quantile(tail, n - 1), level, "stratified bootstrap");
+    // The threshold was chosen on the samples that it is judged by. How much that flatters is what
+    // a resample's F1-max exceeds the F1 of its threshold in the samples it was drawn from (Efron
+    // 1983).
+    f1_max.bias = std::max(0.0, mean_of(replicates[2]));
+    f1_max.interval = logit_interval(*f1_max.value, *f1_max.bias, f1_deviation,
+                                     normal_quantile(tail), level, "stratified bootstrap");
   }
 
   MetricOptions options_;

@@ -19,7 +19,7 @@ void resample(std::span<const std::size_t> strata, StreamKey key, std::uint32_t 
   std::uint32_t* first = counts.data();
   for (const std::size_t size : strata) {
     const auto n = static_cast<std::uint32_t>(size);
-    for (std::uint32_t i = 0; i < n; ++i) ++first[random.below(n)];
+    random.each_below(n, n, [&](std::uint32_t i) { ++first[i]; });
     first += size;
   }
 }
@@ -41,6 +41,67 @@ std::vector<std::vector<double>> bootstrap(
     }
   });
   return replicates;
+}
+
+std::vector<double> auroc_replicates(const RankedScores& ranked, const BootstrapOptions& options) {
+  const auto p = static_cast<std::uint32_t>(ranked.positives().size());
+  const auto n = static_cast<std::uint32_t>(ranked.negatives().size());
+  if (p == 0 || n == 0) return {};
+  // Of each anomalous sample: how many normal ones lie above it, and how many above or level with
+  // it.
+  std::vector<std::uint32_t> above(p), upto(p);
+  std::uint32_t p_seen = 0, n_seen = 0;
+  bool ties = false;
+  ranked.each_score([&](double, std::int64_t equal_p, std::int64_t equal_n) {
+    ties = ties || (equal_p > 0 && equal_n > 0);
+    for (std::int64_t i = 0; i < equal_p; ++i, ++p_seen) {
+      above[p_seen] = n_seen;
+      upto[p_seen] = n_seen + static_cast<std::uint32_t>(equal_n);
+    }
+    n_seen += static_cast<std::uint32_t>(equal_n);
+  });
+  const double pairs = static_cast<double>(p) * static_cast<double>(n);
+  std::vector<double> replicates(static_cast<std::size_t>(std::max(0, options.resamples)));
+  in_parts(options.resamples, options.threads, [&](int begin, int end) {
+    std::vector<std::uint32_t> counts(n), drawn_above(n + 1);
+    for (int r = begin; r < end; ++r) {
+      RandomStream random(options.key, static_cast<std::uint32_t>(r));
+      std::fill(counts.begin(), counts.end(), 0U);
+      random.each_below(n, n, [&](std::uint32_t i) { ++counts[i]; });
+      std::uint32_t sum = 0;
+      for (std::uint32_t i = 0; i < n; ++i) {
+        drawn_above[i] = sum;
+        sum += counts[i];
+      }
+      drawn_above[n] = sum;
+      std::uint64_t lost = 0, tied = 0;
+      if (ties)
+        random.each_below(p, p, [&](std::uint32_t i) {
+          lost += drawn_above[above[i]];
+          tied += drawn_above[upto[i]];
+        });
+      else
+        random.each_below(p, p, [&](std::uint32_t i) { lost += drawn_above[above[i]]; });
+      const std::uint64_t twice_lost = ties ? lost + tied : 2 * lost;
+      replicates[static_cast<std::size_t>(r)] =
+          (pairs - 0.5 * static_cast<double>(twice_lost)) / pairs;
+    }
+  });
+  return replicates;
+}
+
+double mean_of(std::span<const double> values) {
+  Sum sum;
+  for (const double value : values) sum += value;
+  return sum.value() / static_cast<double>(values.size());
+}
+
+double deviation_of(std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  const double mean = mean_of(values);
+  Sum squares;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares.value() / static_cast<double>(values.size() - 1));
 }
 
 Interval percentile_interval(std::vector<double> replicates, double level) {
@@ -77,10 +138,9 @@ double acceleration(std::span<const std::size_t> strata, std::span<const double>
   for (const std::size_t size : strata) {
     const auto n = static_cast<double>(size);
     const std::span<const double> values = jackknife.subspan(first, size);
-    Sum total;
-    for (const double value : values) total += value;
+    const double mean = mean_of(values);
     for (const double value : values) {
-      const double influence = (n - 1) * (total.value() / n - value) / n;
+      const double influence = (n - 1) * (mean - value) / n;
       squares += influence * influence;
       cubes += influence * influence * influence;
     }

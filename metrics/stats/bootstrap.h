@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "metrics/binary/ranked_scores.h"
 #include "metrics/metric.h"
 #include "metrics/stats/philox.h"
 
@@ -31,6 +32,15 @@ std::vector<std::vector<double>> bootstrap(
     std::span<const std::size_t> strata, std::size_t values, const BootstrapOptions& options,
     const std::function<void(std::span<const std::uint32_t> counts, std::span<double> out)>&
         statistics);
+
+// Bootstrap distribution of the AUROC: as bootstrap() with strata {anomalous, normal}, but the
+// scores are sorted once and a replicate costs little more than its random numbers. Empty when a
+// class is missing.
+std::vector<double> auroc_replicates(const RankedScores& ranked, const BootstrapOptions& options);
+
+double mean_of(std::span<const double> values);
+// Standard deviation, dividing by n - 1; 0 for fewer than two values.
+double deviation_of(std::span<const double> values);
 
 // The middle `level` of the replicates. Needs at least one.
 Interval percentile_interval(std::vector<double> replicates, double level = 0.95);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
@@ -95,11 +96,7 @@ Interval auroc_interval(const AurocEstimate& estimate, double level) {
   if (estimate.variance <= 0 || a <= 0 || a >= 1)
     return newcombe_auroc_interval(a, estimate.positives, estimate.negatives, level);
   const double z = normal_quantile(0.5 + level / 2);
-  const double middle = std::log(a / (1 - a)),
-               half = z * std::sqrt(estimate.variance) / (a * (1 - a));
-  const auto back = [](double x) { return 1 / (1 + std::exp(-x)); };
-  return {
-      .low = back(middle - half), .high = back(middle + half), .level = level, .method = "delong"};
+  return logit_interval(a, 0, std::sqrt(estimate.variance), z, level, "delong");
 }
 
 std::optional<PairedAuroc> paired_delong(std::span<const double> a, std::span<const double> b,

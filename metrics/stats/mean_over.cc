@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "metrics/stats/bootstrap.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
@@ -24,19 +26,25 @@ std::vector<double> mean_replicates(const std::vector<const Value*>& classes) {
   return means;
 }
 
-std::optional<Interval> mover(const std::vector<const Value*>& classes, double mean) {
-  Sum down, up;
+double variance_of(const Value& one, double quantile) {
+  if (one.variance && *one.variance > 0) return *one.variance;
+  if (const double deviation = deviation_of(one.replicates); deviation > 0)
+    return deviation * deviation;
+  // A class whose samples are perfectly apart, or a rate: what its interval is worth.
+  return std::pow((one.interval->high - one.interval->low) / (2 * quantile), 2);
+}
+
+std::optional<Interval> interval_of_mean(const std::vector<const Value*>& classes,
+                                         const Value& mean, double level) {
+  const double quantile = normal_quantile(0.5 + level / 2), bias = mean.bias.value_or(0);
+  Sum variance;
   for (const Value* one : classes) {
     if (!one->interval) return {};
-    down += std::pow(*one->value - one->interval->low, 2);
-    up += std::pow(one->interval->high - *one->value, 2);
+    variance += variance_of(*one, quantile);
   }
-  const auto count = static_cast<double>(classes.size());
-  const Interval& first = *classes.front()->interval;
-  return Interval{.low = mean - std::sqrt(down.value()) / count,
-                  .high = mean + std::sqrt(up.value()) / count,
-                  .level = first.level,
-                  .method = first.method + ", mover"};
+  const double deviation = std::sqrt(variance.value()) / static_cast<double>(classes.size());
+  return logit_interval(*mean.value, bias, deviation, quantile, level,
+                        classes.front()->interval->method + ", mean");
 }
 
 }  // namespace
@@ -55,23 +63,25 @@ Value mean_over(std::span<const Value> values, double level) {
     return mean;
   }
   const auto count = static_cast<double>(classes.size());
-  Sum sum, variance;
-  bool variances = true;
+  Sum sum, variance, bias;
+  bool variances = true, biased = false;
   for (const Value* one : classes) {
     sum += *one->value;
     variances = variances && one->variance.has_value();
     variance += one->variance.value_or(0);
+    biased = biased || one->bias.has_value();
+    bias += one->bias.value_or(0);
   }
   mean.value = sum.value() / count;
+  if (biased) mean.bias = bias.value() / count;
   if (variances) mean.variance = variance.value() / (count * count);
   if (classes.size() < values.size())
     mean.reason = "mean of " + std::to_string(classes.size()) + " of " +
                   std::to_string(values.size()) + " classes";
   mean.replicates = mean_replicates(classes);
-  if (!mean.replicates.empty())
+  mean.interval = interval_of_mean(classes, mean, level);
+  if (!mean.interval && !mean.replicates.empty())
     mean.interval = percentile_interval(mean.replicates, level);
-  else
-    mean.interval = mover(classes, *mean.value);
   return mean;
 }
 

@@ -3,6 +3,7 @@
 // al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -32,15 +33,38 @@ class RandomStream {
     if (position_ == kBuffer) fill();
     return words_[position_++];
   }
-  // Uniform on 0..n-1, exactly (Lemire 2019: multiply, and reject the few that would favour some).
-  // n >= 1.
+  // Uniform on 0..n-1, exactly (Lemire 2019: multiply, and reject the few words that would favour
+  // some). n >= 1.
   std::uint32_t below(std::uint32_t n) {
+    const std::uint32_t few = (0U - n) % n;
     std::uint64_t product = std::uint64_t{next()} * n;
-    if (static_cast<std::uint32_t>(product) < n) {
-      const std::uint32_t few = (0U - n) % n;
-      while (static_cast<std::uint32_t>(product) < few) product = std::uint64_t{next()} * n;
-    }
+    while (static_cast<std::uint32_t>(product) < few) product = std::uint64_t{next()} * n;
     return static_cast<std::uint32_t>(product >> 32);
+  }
+  // Calls visit(number) `times` times with numbers uniform on 0..n-1, exactly. Small n take half a
+  // word each, so these are not the numbers of below().
+  template <class Visit>
+  void each_below(std::uint32_t n, std::size_t times, Visit&& visit) {
+    if (n > 4096) {
+      for (; times > 0; --times) visit(below(n));
+      return;
+    }
+    const std::uint32_t few = 65536U % n;
+    const auto half = [&](std::uint32_t bits) {
+      const std::uint32_t product = bits * n;
+      if ((product & 65535U) < few) return;
+      visit(product >> 16);
+      --times;
+    };
+    while (times > 0) {
+      if (position_ == kBuffer) fill();
+      if (times == 1) half(words_[position_++] >> 16);
+      for (const std::size_t end = position_ + std::min(kBuffer - position_, times / 2);
+           position_ < end; ++position_) {
+        half(words_[position_] & 65535U);
+        half(words_[position_] >> 16);
+      }
+    }
   }
   // Uniform on [0, 1), 53 bits.
   double uniform() {

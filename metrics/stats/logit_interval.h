@@ -1,0 +1,25 @@
+// Intervals of values between 0 and 1 (AUROC, AP, F1) that stay between 0 and 1.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "metrics/metric.h"
+
+namespace looktwice::metrics {
+
+// value +- quantile * deviation, carried to the logit scale by the delta method. bias: by how much
+// the value is expected to be too high; only the lower end makes up for it, since its size is an
+// estimate, so that the value stays inside. A value of 0 or 1 takes the plain normal interval, cut
+// at 0 and 1.
+Interval logit_interval(double value, double bias, double deviation, double quantile, double level,
+                        std::string method);
+
+// AP and F1-max of the equal-variance binormal model with the given AUROC (0 < auroc < 1) at this
+// number of samples: what a ranking of that quality would give on average in the long run.
+struct BinormalValues {
+  double average_precision = 0, f1_max = 0;
+};
+BinormalValues binormal_values(double auroc, std::int64_t positives, std::int64_t negatives);
+
+}  // namespace looktwice::metrics
