@@ -7,6 +7,8 @@
 
 #include "metrics/binary/auroc.h"
 #include "metrics/catalogue.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 #include "metrics/stats/mean_over.h"
 
 namespace looktwice::metrics {
@@ -202,10 +204,29 @@ TEST(MeanOver, AveragesClassesThatHaveAValue) {
   EXPECT_EQ(mean.used, 35);
   EXPECT_EQ(mean.skipped, 1);
   EXPECT_DOUBLE_EQ(*mean.variance, 0.04);
-  EXPECT_DOUBLE_EQ(mean.interval->low, 0.7 - std::sqrt(0.01 + 0.09) / 2);
-  EXPECT_DOUBLE_EQ(mean.interval->high, 0.7 + std::sqrt(0.01 + 0.01) / 2);
+  const Interval expected = logit_interval(0.7, 0, 0.2, normal_quantile(0.975), 0.95, "");
+  EXPECT_DOUBLE_EQ(mean.interval->low, expected.low);
+  EXPECT_DOUBLE_EQ(mean.interval->high, expected.high);
   EXPECT_EQ(mean_over({}).reason, "no classes");
   EXPECT_EQ(mean_over(std::span(classes).subspan(1, 1)).reason, "no class has a value");
+}
+
+TEST(MeanOver, ClassesPerfectlyApartStillHaveWidth) {
+  const Value perfect{.name = "auroc", .value = 1, .interval = Interval{0.9, 1}, .variance = 0};
+  const Value mean = mean_over(std::vector<Value>{perfect, perfect, perfect, perfect});
+  EXPECT_EQ(*mean.value, 1);
+  EXPECT_EQ(mean.interval->high, 1);
+  EXPECT_NEAR(mean.interval->low, 1 - 0.05 / std::sqrt(4.0), 1e-3);
+}
+
+TEST(MeanOver, ABiasDoesNotAverageOut) {
+  const Value one{.name = "f1_max", .value = 0.8, .interval = Interval{0.7, 0.9}, .bias = 0.03};
+  const Value few = mean_over(std::vector<Value>(2, one)),
+              many = mean_over(std::vector<Value>(100, one));
+  EXPECT_NEAR(*many.bias, 0.03, 1e-15);
+  EXPECT_LT(few.interval->low, many.interval->low);
+  EXPECT_LT(many.interval->low, 0.77);
+  EXPECT_GT(many.interval->high, 0.8);
 }
 
 TEST(MeanOver, AveragesReplicates) {
