@@ -103,7 +103,7 @@ std::vector<Check> data(const fs::path& root) {
 }
 
 int doctor(const fs::path& data_root, bool json, const Context& context) {
-  std::vector<Check> checks{{.name = "LookTwice", .found = std::string(kVersion) + " (" + commit() + ")"},
+  std::vector<Check> checks{{.name = "LookTwice", .found = version() + " (" + commit() + ")"},
                             system_name(), processors(), memory(), vector_unit(), disk()};
   for (Check& check : cuda()) checks.push_back(std::move(check));
   std::string models;
@@ -131,13 +131,12 @@ int doctor(const fs::path& data_root, bool json, const Context& context) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("doctor", "what was built, what this machine offers, what is missing");
+void add_doctor(Command& program, Context& context) {
+  Command command = program.add("doctor", "what was built, what this machine offers, what is missing");
   auto root = std::make_shared<fs::path>();
   auto json = std::make_shared<bool>(false);
-  command->add_option("--data_root", *root, "also look for the known data sets here")->take_last();
-  command->add_flag("--json", *json, "as JSON");
-  command->callback([=, &context] { context.action = [=, &context] { return doctor(*root, *json, context); }; });
+  command.option("data_root", *root, "also look for the known data sets here").flag("json", *json, "as JSON");
+  command.action([=, &context] { return doctor(*root, *json, context); });
 }
 
 }  // namespace looktwice::cli

@@ -34,16 +34,16 @@ int leaderboard(const LeaderboardCommand& options, const Context& context) {
 
 }  // namespace
 
-void add_leaderboard(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("leaderboard", "runs side by side, beside the published numbers");
+void add_leaderboard(Command& program, Context& context) {
+  Command command = program.add("leaderboard", "runs side by side, beside the published numbers");
   auto options = std::make_shared<LeaderboardCommand>();
-  command->add_option("runs", options->runs, "run folders")->required();
-  command->add_option("--format", options->format, reports::format_names())->take_last()->capture_default_str();
-  command->add_option("--scorer", options->scorer, "official or corrected; default: official where there is one")->take_last();
-  command->add_option("--output_path", options->output_path, "also write leaderboard.md, .csv, .json, .tex and .html here")->take_last();
-  command->add_flag("--no_published", options->no_published, "without the rows of papers");
-  command->add_flag("--json", options->json, "the same as --format json");
-  command->callback([=, &context] { context.action = [=, &context] { return leaderboard(*options, context); }; });
+  command.words("runs", options->runs, "run folders")
+      .option("format", options->format, reports::format_names())
+      .option("scorer", options->scorer, "official or corrected; default: official where there is one")
+      .option("output_path", options->output_path, "also write leaderboard.md, .csv, .json, .tex and .html here")
+      .flag("no_published", options->no_published, "without the rows of papers")
+      .flag("json", options->json, "the same as --format json");
+  command.action([=, &context] { return leaderboard(*options, context); });
 }
 
 }  // namespace looktwice::cli

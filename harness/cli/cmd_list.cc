@@ -112,13 +112,12 @@ int list(const std::string& what, bool json, const Context& context) {
 
 }  // namespace
 
-void add_list(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("list", "models, tasks, data sets and metrics of this build");
+void add_list(Command& program, Context& context) {
+  Command command = program.add("list", "models, tasks, data sets and metrics of this build");
   auto what = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  command->add_option("what", *what, "models, tasks, datasets or metrics; default: all");
-  command->add_flag("--json", *json, "as JSON");
-  command->callback([=, &context] { context.action = [=, &context] { return list(*what, *json, context); }; });
+  command.word("what", *what, "models, tasks, datasets or metrics; default: all").flag("json", *json, "as JSON");
+  command.action([=, &context] { return list(*what, *json, context); });
 }
 
 }  // namespace looktwice::cli

@@ -97,7 +97,7 @@ class Run {
   }
 
   void describe() {
-    manifest_.version = kVersion;
+    manifest_.version = version();
     manifest_.commit = commit();
     manifest_.model = entry_.name;
     manifest_.label = options_.label.empty() ? entry_.name : options_.label;
@@ -216,13 +216,11 @@ class Run {
 
 }  // namespace
 
-void add_run(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("run", "ask a model about a data set, score the answers, report");
+void add_run(Command& program, Context& context) {
+  Command command = program.add("run", "ask a model about a data set, score the answers, report");
   auto options = std::make_shared<RunOptions>();
-  options->add_to(*command);
-  command->callback([options, &context] {
-    context.action = [options, &context] { return Run(*options, context).execute(); };
-  });
+  options->add_to(command);
+  command.action([options, &context] { return Run(*options, context).execute(); });
 }
 
 }  // namespace looktwice::cli

@@ -75,15 +75,15 @@ int score(const ScoreCommand& options, const Context& context) {
 
 }  // namespace
 
-void add_score(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("score", "mark and measure a run again; the model is not asked");
+void add_score(Command& program, Context& context) {
+  Command command = program.add("score", "mark and measure a run again; the model is not asked");
   auto options = std::make_shared<ScoreCommand>();
-  command->add_option("run", options->run, "run folder")->required();
-  command->add_option("--data_root", options->data_root, "where the data lies now; default: as in the run")->take_last();
-  command->add_flag("--json", options->json, "print the summary as JSON");
-  command->add_flag("--quiet", options->quiet, "no progress");
-  options->scoring.add_to(*command);
-  command->callback([options, &context] { context.action = [options, &context] { return score(*options, context); }; });
+  command.word("run", options->run, "run folder", Command::Need::required)
+      .option("data_root", options->data_root, "where the data lies now; default: as in the run")
+      .flag("json", options->json, "print the summary as JSON")
+      .flag("quiet", options->quiet, "no progress");
+  options->scoring.add_to(command);
+  command.action([options, &context] { return score(*options, context); });
 }
 
 }  // namespace looktwice::cli

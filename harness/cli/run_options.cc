@@ -11,20 +11,14 @@
 
 namespace looktwice::cli {
 
-void ScoringOptions::add_to(CLI::App& app) {
-  app.add_option("--threshold", threshold, "score from which a sample counts as anomalous, for accuracy_at and so on")
-      ->take_last()
-      ->capture_default_str();
-  app.add_option("--fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
-      ->take_last()
-      ->capture_default_str();
-  app.add_option("--map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
-      ->take_last()
-      ->capture_default_str();
-  app.add_option("--map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels")->take_last()->capture_default_str();
-  app.add_option("--resamples", resamples, "bootstrap resamples; 0: none")->take_last()->capture_default_str();
-  app.add_option("--seed", seed, "of sampling, few-shot choice and bootstrap")->take_last()->capture_default_str();
-  app.add_option("--threads", threads, "0: one per processor; never changes a result")->take_last()->capture_default_str();
+void ScoringOptions::add_to(Command& command) {
+  command.option("threshold", threshold, "score from which a sample counts as anomalous, for accuracy_at and so on")
+      .option("fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
+      .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
+      .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
+      .option("resamples", resamples, "bootstrap resamples; 0: none")
+      .option("seed", seed, "of sampling, few-shot choice and bootstrap")
+      .option("threads", threads, "0: one per processor; never changes a result");
 }
 
 run::ScoreOptions ScoringOptions::score_options() const {
@@ -55,24 +49,22 @@ std::map<std::string, std::string> ScoringOptions::as_used() const {
           {"bootstrap_seed", std::to_string(seed)}};
 }
 
-void RunOptions::add_to(CLI::App& app) {
-  app.add_option("--model", model, "adapter: see `looktwice list`")->required()->take_last();
-  app.add_option("--model_args", model_args, "options of the adapter: name=value,name=value")->take_last();
-  app.add_option("--tasks", tasks, "names, prefixes or globs: zsad.elpv,zsad.mvtec:variant")->required()->take_last();
-  app.add_option("--data_root", data_root, "folder of the data set, or the folder that holds it")->take_last();
-  app.add_option("--output_path", output_path, "run folder; default: runs/MODEL-ID")->take_last();
-  app.add_option("--batch_size", batch_size, "most requests at once, or auto")->take_last()->capture_default_str();
-  app.add_option("--device", device, "cpu or cuda:N, for adapters that have a choice")->take_last()->capture_default_str();
-  app.add_option("--limit", limit, "this many samples per task, drawn with --seed; the result is PARTIAL")->take_last();
-  app.add_option("--num_fewshot", num_fewshot, "normal reference pictures per sample")->take_last()->capture_default_str();
-  app.add_option("--label", label, "name of the row in tables; default: the model")->take_last();
-  app.add_option("--map_dtype", map_dtype, "float32 or float16")->take_last()->capture_default_str();
-  app.add_option("--fail_on_error", fail_on_error,
-                 "tolerate this many failed samples (5) or this share (1%); more stop the run")
-      ->take_last();
-  app.add_flag("--json", json, "print the summary as JSON");
-  app.add_flag("--quiet", quiet, "no progress");
-  scoring.add_to(app);
+void RunOptions::add_to(Command& command) {
+  command.option("model", model, "adapter: see `looktwice list models`", Command::Need::required)
+      .option("model_args", model_args, "options of the adapter: name=value,name=value")
+      .option("tasks", tasks, "names, prefixes or globs: zsad.elpv,zsad.aitex:all", Command::Need::required)
+      .option("data_root", data_root, "folder of the data set, or the folder that holds it; default: here")
+      .option("output_path", output_path, "run folder; default: runs/MODEL-ID")
+      .option("batch_size", batch_size, "most requests at once, or auto")
+      .option("device", device, "cpu or cuda:N, for adapters that have a choice")
+      .option("limit", limit, "this many samples per task, drawn with --seed; the result is PARTIAL; 0: all")
+      .option("num_fewshot", num_fewshot, "normal reference pictures per sample")
+      .option("label", label, "name of the row in tables; default: the model")
+      .option("map_dtype", map_dtype, "float32 or float16")
+      .option("fail_on_error", fail_on_error, "tolerate this many failed samples (5) or this share (1%); more stop the run")
+      .flag("json", json, "print the summary as JSON")
+      .flag("quiet", quiet, "no progress");
+  scoring.add_to(command);
 }
 
 int RunOptions::batch() const {

@@ -1,13 +1,13 @@
 // The options of `run`, and what of them decides the answers.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "harness/cli/command.h"
 #include "harness/core/options.h"
 #include "harness/run/score.h"
 #include "harness/run/task.h"
@@ -22,7 +22,7 @@ struct ScoringOptions {
   std::uint64_t seed = 0;
   int threads = 0;
 
-  void add_to(CLI::App& app);
+  void add_to(Command& command);
   run::ScoreOptions score_options() const;
   std::map<std::string, std::string> as_used() const;
 };
@@ -36,7 +36,7 @@ struct RunOptions {
   bool json = false, quiet = false;
   ScoringOptions scoring = {};
 
-  void add_to(CLI::App& app);
+  void add_to(Command& command);
   int batch() const;  // 0: auto
   // Failed samples that are tolerated; negative: no limit was set.
   std::int64_t tolerated(std::int64_t samples) const;

@@ -4,6 +4,6 @@
 #include <string>
 
 namespace looktwice::cli {
-inline constexpr const char* kVersion = LOOKTWICE_VERSION;
-std::string commit();  // of the sources that were built; "unknown" outside a checkout
+std::string version();
+std::string commit();  // of the sources that were built, "-dirty" behind it if they had changes; "unknown" outside a checkout
 }  // namespace looktwice::cli
