@@ -1,0 +1,17 @@
+// Files that are part of the program: the published tables and the page templates. Written by
+// cmake/Embed.cmake.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace looktwice::reports {
+
+struct EmbeddedFile {
+  std::string_view name = {}, bytes = {};
+};
+
+std::span<const EmbeddedFile> published_files();  // published/*.json
+std::span<const EmbeddedFile> template_files();   // reports/templates/*
+
+}  // namespace looktwice::reports
