@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -33,12 +34,52 @@ Format format_of(Bytes file) {
   refuse("neither PNG, JPEG, BMP, TIFF nor WebP");
 }
 
+Image mask_of(Raster&& raster) {
+  Image mask{.width = raster.width, .height = raster.height, .channels = 1};
+  if (raster.channels == 1) {
+    mask.pixels = std::move(raster.pixels);
+    return mask;
+  }
+  mask.pixels.resize(raster.pixels.size() / 3);
+  for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
+    const std::uint8_t* rgb = &raster.pixels[3 * i];
+    mask.pixels[i] = std::max({rgb[0], rgb[1], rgb[2]});
+  }
+  return mask;
+}
+
+// One picture too large for this machine is that sample's error, not the end of the run.
+template <class Call>
+auto within_memory(Call&& call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    refuse("not enough memory for a picture of this size");
+  }
+}
+
 class Codec final : public ImageCodec {
  public:
   explicit Codec(Limits limits) : limits_(limits) {}
 
-  ImageInfo info(std::span<const std::byte> encoded) const override {
-    const Bytes file = as_bytes(encoded);
+  ImageInfo info(std::span<const std::byte> file) const override {
+    return within_memory([&] { return info_of(as_bytes(file)); });
+  }
+
+  Image decode(std::span<const std::byte> file) const override {
+    return within_memory(
+        [&] { return rgb_of(decode_raster(as_bytes(file), limits_, Use::picture)); });
+  }
+
+  Image decode_mask(std::span<const std::byte> file) const override {
+    return within_memory(
+        [&] { return mask_of(decode_raster(as_bytes(file), limits_, Use::mask)); });
+  }
+
+  std::vector<std::byte> encode_png(const Image& image) const override { return png_of(image); }
+
+ private:
+  ImageInfo info_of(Bytes file) const {
     switch (format_of(file)) {
       case Format::png:
         return png_info(file, limits_);
@@ -54,28 +95,6 @@ class Codec final : public ImageCodec {
     refuse("unknown format");
   }
 
-  Image decode(std::span<const std::byte> file) const override {
-    return rgb_of(decode_raster(as_bytes(file), limits_, Use::picture));
-  }
-
-  Image decode_mask(std::span<const std::byte> file) const override {
-    Raster raster = decode_raster(as_bytes(file), limits_, Use::mask);
-    Image mask{.width = raster.width, .height = raster.height, .channels = 1};
-    if (raster.channels == 1) {
-      mask.pixels = std::move(raster.pixels);
-      return mask;
-    }
-    mask.pixels.resize(raster.pixels.size() / 3);
-    for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
-      const std::uint8_t* rgb = &raster.pixels[3 * i];
-      mask.pixels[i] = std::max({rgb[0], rgb[1], rgb[2]});
-    }
-    return mask;
-  }
-
-  std::vector<std::byte> encode_png(const Image& image) const override { return png_of(image); }
-
- private:
   Limits limits_;
 };
 

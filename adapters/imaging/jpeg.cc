@@ -178,7 +178,10 @@ const char* read_rows(Decoder& decoder, Bytes file, int components, std::uint8_t
     JSAMPROW row = pixels + row_size * std::size_t(y);
     if (jpeg_read_scanlines(&jpeg, &row, 1) != 1) return "the file is cut off";
   }
-  return nullptr;  // what follows the last row is not looked at, nor does Pillow
+  // Reads on to the end mark. As in Pillow, a senseless marker on the way is an error, a missing
+  // end mark is not.
+  jpeg_finish_decompress(&jpeg);
+  return nullptr;
 }
 
 }  // namespace

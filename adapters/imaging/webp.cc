@@ -46,8 +46,20 @@ ImageInfo webp_info(Bytes file, const Limits& limits) {
 }
 
 Raster decode_webp(Bytes file, const Limits& limits) {
-  features_of(file, limits);
+  const WebPBitstreamFeatures features = features_of(file, limits);
+  Raster raster = blank_raster(features.width, features.height, 3);
+  const std::size_t row_size = 3 * std::size_t(features.width);
   const WebPData data = {file.data(), file.size()};
+  if (!features.has_animation) {
+    // The container is looked at as the animation decoder would; its memory of 8 bytes a pixel is
+    // not needed.
+    const std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)> container(WebPDemux(&data),
+                                                                             WebPDemuxDelete);
+    if (!container || !WebPDecodeRGBInto(file.data(), file.size(), raster.pixels.data(),
+                                         raster.pixels.size(), static_cast<int>(row_size)))
+      refuse("WebP: damaged or cut off");
+    return raster;
+  }
   WebPAnimDecoderOptions options;
   if (!WebPAnimDecoderOptionsInit(&options))
     refuse("WebP: the installed libwebp does not fit its headers");
@@ -55,15 +67,13 @@ Raster decode_webp(Bytes file, const Limits& limits) {
   const std::unique_ptr<WebPAnimDecoder, decltype(&WebPAnimDecoderDelete)> decoder(
       WebPAnimDecoderNew(&data, &options), WebPAnimDecoderDelete);
   WebPAnimInfo info;
-  if (!decoder || !WebPAnimDecoderGetInfo(decoder.get(), &info)) refuse("WebP: damaged or cut off");
-  check_size(info.canvas_width, info.canvas_height, limits);
   std::uint8_t* rgba = nullptr;
   int milliseconds = 0;
-  if (!WebPAnimDecoderGetNext(decoder.get(), &rgba, &milliseconds))
+  if (!decoder || !WebPAnimDecoderGetInfo(decoder.get(), &info) ||
+      info.canvas_width != static_cast<std::uint32_t>(features.width) ||
+      info.canvas_height != static_cast<std::uint32_t>(features.height) ||
+      !WebPAnimDecoderGetNext(decoder.get(), &rgba, &milliseconds))
     refuse("WebP: damaged or cut off");
-
-  Raster raster =
-      blank_raster(static_cast<int>(info.canvas_width), static_cast<int>(info.canvas_height), 3);
   for (std::size_t i = 0; i < raster.pixels.size() / 3; ++i)
     std::memcpy(&raster.pixels[3 * i], rgba + 4 * i, 3);
   return raster;
