@@ -22,9 +22,7 @@ class Elpv : public ::testing::Test {
     mini_ = std::make_unique<Miniature>();
     mini_->text("elpv-dataset/src/elpv_dataset/data/labels.csv",
                 text_of_file(LOOKTWICE_TEST_DATA "/elpv/labels.csv"));
-    for (int i = 1; i <= 2624; ++i)
-      mini_->text(
-          "elpv-dataset/src/elpv_dataset/data/images/cell" + Miniature::padded(i, 4) + ".png", "");
+    mini_->empty_files("elpv-dataset/src/elpv_dataset/data/images/cell", 1, 2624, ".png", 4);
   }
   static void TearDownTestSuite() { mini_.reset(); }
   static Dataset of(const std::string& variant) {

@@ -41,6 +41,15 @@ class Miniature {
           image.pixels[(static_cast<std::size_t>(y) * width + x) * channels + c] = value;
     folder_.file(name, netpbm_of(image));
   }
+  // Empty files, many of them: hard links of one, since making thousands of files takes seconds on
+  // a busy disk.
+  void empty_files(const std::string& prefix, int first, std::int64_t count,
+                   const std::string& suffix, int digits = 3) {
+    if (!std::filesystem::exists(path(".empty"))) text(".empty", "");
+    std::filesystem::create_directories(path(prefix + "x").parent_path());
+    for (int i = first; i < first + count; ++i)
+      std::filesystem::create_hard_link(path(".empty"), path(prefix + padded(i, digits) + suffix));
+  }
   void text(const std::string& name, const std::string& content) { folder_.file(name, content); }
   // What every downloaded tree gathers sooner or later.
   void clutter(const std::string& folder) {
