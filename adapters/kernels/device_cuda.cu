@@ -1,6 +1,6 @@
 #include "adapters/kernels/device.h"
 
-#include "adapters/kernels/cuda_check.h"
+#include "adapters/kernels/cuda_check.cuh"
 
 namespace looktwice::kernels {
 namespace {

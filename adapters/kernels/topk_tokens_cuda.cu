@@ -1,7 +1,7 @@
 // One block an image: a radix select of four byte-wide digits finds the k-th largest key, then one
 // ordered pass writes. The weights of an image (256 KiB at most) are read from L2 after the first
 // pass; no memory of its own is needed.
-#include "adapters/kernels/cuda_check.h"
+#include "adapters/kernels/cuda_check.cuh"
 #include "adapters/kernels/topk_tokens.h"
 
 #include <cub/block/block_scan.cuh>

@@ -1,4 +1,4 @@
-// For .cu files alone: what CUDA reports becomes an exception that names the call.
+// What CUDA reports becomes an exception that names the call.
 #pragma once
 
 #include <cuda_runtime.h>
