@@ -205,7 +205,8 @@ def targets(tree):
             continue
         above = [f for f in lists if below(path, f)]
         names = [path[len(f) + 1 :] if f else path for f in above]
-        stems = [re.escape(name.rpartition(".")[0]) for name in names]
+        # Named as auroc_test.cc, or in a loop over auroc_test, or over auroc.
+        stems = [re.escape(name.rpartition(".")[0].removesuffix("_test")) + "(_test)?" for name in names]
         if not any(re.search(rf"(?<![\w/]){stem}(?!\w)", lists[f]) for f, stem in zip(above, stems)):
             yield f"{path}: no CMakeLists.txt builds it"
 
