@@ -1,4 +1,6 @@
 // looktwice leaderboard: runs side by side, beside the published numbers.
+#include <algorithm>
+
 #include "harness/cli/command.h"
 #include "harness/cli/formats.h"
 #include "harness/cli/print.h"

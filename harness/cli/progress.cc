@@ -29,7 +29,7 @@ void ProgressLine::show(const std::string& what, std::int64_t done, std::int64_t
     finish();
     what_ = what;
     started_ = now;
-    printed_ = now - kRedraw - kPlainLine;
+    printed_ = tty_ ? now - kRedraw : now;  // a pipe gets its first line after some time
   }
   if (now - printed_ < (tty_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine)) && done < of) return;
   printed_ = now;
