@@ -1,0 +1,235 @@
+// Zero-shot anomaly detection without weights: a patch is suspicious when the rest of its own
+// picture has nothing like it. With references: when normal pictures have nothing like it there.
+// Not here: text; a question is not read. docs/baseline.md tells how it was designed and measured.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <future>
+#include <list>
+#include <mutex>
+#include <thread>
+
+#include "adapters/baseline/contrast_map.h"
+#include "adapters/baseline/memory.h"
+#include "adapters/baseline/patches.h"
+#include "adapters/baseline/planes.h"
+#include "adapters/baseline/self_contrast.h"
+#include "harness/core/adapter.h"
+#include "harness/core/error.h"
+
+namespace looktwice::adapters {
+namespace {
+
+using namespace baseline;
+
+constexpr char kVersion[] = "1";            // changes whenever a score may change
+constexpr std::array kStrides = {4, 2, 1};  // of the patches, one level each, finest first
+constexpr int kLevels = static_cast<int>(kStrides.size());
+constexpr int kCell = 4;
+constexpr std::size_t kMostMemories = 16;  // sets of references kept ready
+
+struct Options {
+  int side = 128;
+  double share = 0.1;
+  std::string background = "lines";
+  std::string memory = "nearest";
+
+  void visit(auto&& option) {
+    option("side", side,
+           "square root of the number of pixels that a picture is reduced to, 32-512");
+    option("share", share, "part of the map, the largest values, whose mean is the score, 0-1");
+    option("background", background,
+           "lines: medians of rows and columns are taken out first; none: they stay. Not used with "
+           "references");
+    option("memory", memory,
+           "with references: nearest (distance to the nearest reference patch) or gaussian "
+           "(Mahalanobis distance at the same place)");
+  }
+};
+
+Options checked(Options options) {
+  const auto refuse = [](const std::string& message) { throw Error(Kind::usage, message); };
+  if (options.side < 32 || options.side > 512) refuse("model baseline: side must be 32 to 512");
+  if (!(options.share > 0 && options.share <= 1))
+    refuse("model baseline: share must be over 0 and at most 1");
+  if (options.background != "lines" && options.background != "none")
+    refuse("model baseline: background must be lines or none");
+  if (options.memory != "nearest" && options.memory != "gaussian")
+    refuse("model baseline: memory must be nearest or gaussian");
+  return options;
+}
+
+std::vector<Patches> patches_by_level(std::vector<Level> levels, bool polished) {
+  std::vector<Patches> all;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    if (polished)
+      for (Plane& plane : levels[l].planes) polish(plane);
+    all.push_back(patches_of(levels[l], kStrides[l]));
+  }
+  return all;
+}
+
+using Clock = std::chrono::steady_clock;
+
+std::int64_t nanoseconds(Clock::duration time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+}
+
+Span span_of(std::string name, Clock::time_point from, Clock::time_point to) {
+  return {.name = std::move(name),
+          .start_ns = nanoseconds(from.time_since_epoch()),
+          .duration_ns = nanoseconds(to - from)};
+}
+
+using Memory = std::vector<std::unique_ptr<LevelMemory>>;  // one per level
+
+class Baseline final : public Adapter {
+ public:
+  Baseline(Options options, Setting setting)
+      : options_(checked(std::move(options))), setting_(std::move(setting)) {}
+
+  // Setting::threads threads, each with one picture at a time: no answer waits for another, and
+  // none depends on which pictures are asked together. batch_size has nothing to choose.
+  void serve(Inbox& inbox, Outbox& outbox) override {
+    const auto work = [&] {
+      for (std::vector<Request> taken; !(taken = inbox.take(1)).empty();)
+        for (const Request& request : taken) outbox.push(answer_to(request));
+    };
+    std::vector<std::exception_ptr> thrown(static_cast<std::size_t>(std::max(1, setting_.threads)));
+    {
+      std::vector<std::jthread> threads;
+      for (std::exception_ptr& mine : thrown)
+        threads.emplace_back([&] {
+          try {
+            work();
+          } catch (...) {
+            mine = std::current_exception();
+          }
+        });
+    }
+    for (const std::exception_ptr& one : thrown)
+      if (one) std::rethrow_exception(one);
+  }
+
+  std::map<std::string, std::string> facts() const override { return {{"algorithm", kVersion}}; }
+
+ private:
+  Prediction answer_to(const Request& request) {
+    Prediction reply{.key = request.key};
+    try {
+      const auto start = Clock::now();
+      const Image image = request.image.decode();
+      const auto decoded = Clock::now();
+      const auto memory = request.references.empty() ? nullptr : memory_of(request.references);
+      const auto remembered = Clock::now();
+      reply.map = memory ? memory_map(image, *memory) : self_map(image);
+      reply.score = pooled(*reply.map, options_.share);
+      reply.spans = {span_of("decode", start, decoded)};
+      if (memory) reply.spans.push_back(span_of("memory", decoded, remembered));
+      reply.spans.push_back(span_of("contrast", remembered, Clock::now()));
+      return reply;
+    } catch (const Error& error) {
+      if (error.kind() != Kind::data) throw;
+      reply.error = error.what();
+    } catch (const std::bad_alloc&) {
+      reply.error = "out of memory";
+    }
+    reply.status = Status::failed;
+    return reply;
+  }
+
+  AnomalyMap self_map(const Image& image) const {
+    const auto patches = patches_by_level(levels_of(image, options_.side, kLevels, !is_grey(image)),
+                                          options_.background == "lines");
+    std::vector<std::vector<float>> values;
+    std::vector<Distances> levels;
+    for (const Patches& level : patches) values.push_back(self_distances(level));
+    for (std::size_t l = 0; l < patches.size(); ++l)
+      levels.push_back(
+          {.patches = &patches[l], .values = values[l], .typical = middle_of(values[l])});
+    return joined(levels, kCell);
+  }
+
+  AnomalyMap memory_map(const Image& image, const Memory& memory) const {
+    const auto patches = reference_patches(image);
+    std::vector<std::vector<float>> values;
+    std::vector<Distances> levels;
+    for (std::size_t l = 0; l < patches.size(); ++l)
+      values.push_back(memory[l]->distances(patches[l]));
+    for (std::size_t l = 0; l < patches.size(); ++l)
+      levels.push_back(
+          {.patches = &patches[l], .values = values[l], .typical = memory[l]->typical});
+    return joined(levels, kCell);
+  }
+
+  // Always with colour, so that a coloured picture can be held against grey references, and with
+  // the background, since here it is known.
+  std::vector<Patches> reference_patches(const Image& image) const {
+    return patches_by_level(levels_of(image, options_.side, kLevels, true), false);
+  }
+
+  // Built once per set of references, by the first thread that needs it; the others wait.
+  std::shared_ptr<const Memory> memory_of(std::vector<Picture> references) {
+    std::ranges::sort(references, {}, &Picture::name);
+    std::string names;
+    for (const Picture& reference : references) names += reference.name() + '\n';
+    std::promise<std::shared_ptr<const Memory>> promise;
+    std::shared_future<std::shared_ptr<const Memory>> future;
+    bool mine = false;
+    {
+      const std::lock_guard hold(mutex_);
+      auto known = std::ranges::find(known_, names, &Known::names);
+      if (known == known_.end()) {
+        mine = true;
+        known = known_.insert(known_.begin(), {names, promise.get_future().share()});
+        if (known_.size() > kMostMemories) known_.pop_back();
+      }
+      known_.splice(known_.begin(), known_, known);
+      future = known->memory;
+    }
+    if (mine) try {
+        promise.set_value(std::make_shared<const Memory>(built(references)));
+      } catch (...) {
+        promise.set_exception(std::current_exception());
+      }
+    return future.get();
+  }
+
+  Memory built(const std::vector<Picture>& references) const {
+    std::vector<std::vector<Patches>> by_level(kLevels);
+    for (const Picture& reference : references) {
+      std::vector<Patches> levels;
+      try {
+        levels = reference_patches(reference.decode());
+      } catch (const Error& error) {
+        throw Error(error.kind(), "reference " + reference.name() + ": " + error.what());
+      }
+      for (std::size_t l = 0; l < levels.size(); ++l) by_level[l].push_back(std::move(levels[l]));
+    }
+    Memory memory;
+    for (const std::vector<Patches>& level : by_level)
+      memory.push_back(options_.memory == "gaussian" ? gaussian_memory(level)
+                                                     : nearest_memory(level));
+    return memory;
+  }
+
+  struct Known {
+    std::string names = {};
+    std::shared_future<std::shared_ptr<const Memory>> memory = {};
+  };
+
+  const Options options_;
+  const Setting setting_;
+  std::mutex mutex_;        // of known_
+  std::list<Known> known_;  // the most recently used first
+};
+
+}  // namespace
+
+AdapterEntry baseline_adapter() {
+  return entry<Baseline, Options>("baseline",
+                                  "zero-shot without weights: self-contrast of patches");
+}
+
+}  // namespace looktwice::adapters
