@@ -33,19 +33,24 @@ CLI::App& innermost(CLI::App& app) {
   return *found;
 }
 
-// CLI11 says what is wrong; what was meant is ours to guess.
+// CLI11 says what is wrong; which word was meant otherwise is ours to guess. It complains of a missing option before an unknown one,
+// though the unknown one is often the missing one misspelt: unknown words are looked for first.
 std::string with_suggestion(CLI::App& app, const std::vector<std::string>& words, const std::string& message) {
   CLI::App& command = innermost(app);
-  std::vector<std::string> known;
+  std::vector<std::string> options, commands;
   for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  for (const CLI::App* sub : command.get_subcommands([](CLI::App*) { return true; })) known.push_back(sub->get_name());
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  for (const CLI::App* sub : command.get_subcommands([](CLI::App*) { return true; })) commands.push_back(sub->get_name());
+  const std::string prefix = &command == &app ? "" : command.get_name() + ": ";
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
-    if (std::ranges::find(known, name) != known.end() || message.find(name) == std::string::npos) continue;
-    if (const std::string near = nearest(name, known); !near.empty()) return message + "; did you mean '" + near + "'?";
+    const std::vector<std::string>* known = name.starts_with("--") ? &options : commands.empty() ? nullptr : &commands;
+    if (!known || word == command.get_name() || std::ranges::find(*known, name) != known->end()) continue;
+    const std::string near = nearest(name, *known);
+    return prefix + (known == &options ? "no option '" : "no command '") + name + "'" +
+           (near.empty() ? "" : "; did you mean '" + near + "'?");
   }
-  return message + "; see `looktwice " + (&command == &app ? "" : command.get_name() + " ") + "--help`";
+  return prefix + message + "; see `looktwice " + (prefix.empty() ? "" : command.get_name() + " ") + "--help`";
 }
 
 }  // namespace

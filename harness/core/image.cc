@@ -28,7 +28,9 @@ std::vector<std::byte> file_bytes(const std::filesystem::path& path, std::uintma
     throw Error(Kind::data, printable(path.string()) + ": " + why);
   };
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  Descriptor file;
+  do file.value = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  while (file.value < 0 && errno == EINTR);
   if (file.value < 0) refuse(std::strerror(errno));
   struct stat status{};
   if (::fstat(file.value, &status) != 0) refuse(std::strerror(errno));

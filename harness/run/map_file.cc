@@ -35,7 +35,7 @@ StoredMap write_map(const store::RunFolder& folder, const std::string& key, cons
   const std::string bytes = npy_of(map, half ? Precision::float16 : Precision::float32);
   stored.crc = crc32c(bytes);
   const std::filesystem::path file = folder.path() / stored.file;
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int descriptor = store::opened(file, O_WRONLY | O_CREAT | O_TRUNC);
   if (descriptor < 0) store::disk_failure(file, "create", errno);
   try {
     store::write_all(descriptor, bytes, file);

@@ -22,6 +22,13 @@ void disk_failure(const fs::path& name, const char* doing, int error_number) {
                               "; free space or mend it, then run the same command again");
 }
 
+int opened(const fs::path& path, int flags) {
+  int descriptor = -1;
+  do descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+  while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
 void write_all(int descriptor, std::string_view bytes, const fs::path& name) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -37,7 +44,7 @@ void sync_file(int descriptor, const fs::path& name) {
 }
 
 void sync_directory(const fs::path& directory) {
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = opened(directory, O_RDONLY | O_DIRECTORY);
   if (descriptor < 0) disk_failure(directory, "open", errno);
   int status = 0;
   do status = ::fsync(descriptor);
@@ -50,7 +57,7 @@ void sync_directory(const fs::path& directory) {
 
 WholeFile::WholeFile(fs::path target) : target_(std::move(target)), temporary_(target_) {
   temporary_ += ".part";
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  descriptor_ = opened(temporary_, O_WRONLY | O_CREAT | O_TRUNC);
   if (descriptor_ < 0) disk_failure(temporary_, "create", errno);
 }
 

@@ -7,6 +7,9 @@
 
 namespace looktwice::store {
 
+// open(2) with O_CLOEXEC that goes on after EINTR; -1 and errno as open.
+int opened(const std::filesystem::path& path, int flags);
+
 // Writes all bytes; goes on after short writes and EINTR.
 void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& name);
 void sync_file(int descriptor, const std::filesystem::path& name);

@@ -1,6 +1,7 @@
 #include "harness/store/frame.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
 #include "harness/core/text.h"
+#include "harness/store/disk.h"
 
 namespace looktwice::store {
 namespace {
@@ -60,7 +62,8 @@ FrameCounts for_each_record(
     const std::filesystem::path& file, std::string_view kind, std::string_view run,
     const std::function<void(std::string_view, std::uint64_t, std::uint64_t)>& show) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error(Kind::data, printable(file.string()) + ": cannot be opened");
+  if (!in && errno == ENOENT) throw Error(Kind::data, printable(file.string()) + ": missing");
+  if (!in) disk_failure(file, "open", errno);
   FrameCounts counts;
   std::string line;
   std::uint64_t offset = 0;
@@ -89,6 +92,8 @@ FrameCounts for_each_record(
         break;
     }
   }
+  // A disk that cannot be read is no end of the file: taking it for one would cut good records.
+  if (in.bad()) disk_failure(file, "read", EIO);
   return counts;
 }
 

@@ -29,7 +29,7 @@ struct FrameCounts {
 };
 
 // Shows each good record after the header, in file order, with its place in the file. A file that is not of this kind or schema is
-// Kind::data; one whose header names another run is Kind::data too, unless it is damaged: then it counts as damaged.
+// Kind::data; one whose header names another run is Kind::data too, unless it is damaged: then it counts as damaged. A file that cannot be read is Kind::disk.
 FrameCounts for_each_record(
     const std::filesystem::path& file, std::string_view kind, std::string_view run,
     const std::function<void(std::string_view object, std::uint64_t offset, std::uint64_t bytes)>& show);

@@ -20,12 +20,13 @@ namespace fs = std::filesystem;
 
 constexpr auto kGroup = std::chrono::milliseconds(500);  // well under the promised second
 
-std::string record_at(std::ifstream& in, std::uint64_t offset, std::uint64_t bytes) {
+std::string record_at(std::ifstream& in, const fs::path& file, std::uint64_t offset, std::uint64_t bytes) {
   std::string line(bytes, '\0');
   in.clear();
   in.seekg(static_cast<std::streamoff>(offset));
   in.read(line.data(), static_cast<std::streamsize>(bytes));
-  LOOKTWICE_CHECK(in.gcount() == static_cast<std::streamsize>(bytes));
+  // It was read a moment ago: only the disk can have changed its mind.
+  if (in.gcount() != static_cast<std::streamsize>(bytes)) disk_failure(file, "read", EIO);
   return line;
 }
 
@@ -51,7 +52,7 @@ Journal::Journal(fs::path file, std::string kind, std::string run,
       std::ifstream in(file_, std::ios::binary);
       WholeFile whole(file_);
       whole.write(header);
-      for (const auto& [offset, bytes] : good) whole.write(record_at(in, offset, bytes));
+      for (const auto& [offset, bytes] : good) whole.write(record_at(in, file_, offset, bytes));
       whole.commit();
     }
   }
@@ -66,7 +67,7 @@ Journal::~Journal() {
 }
 
 void Journal::open_for_append() {
-  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  descriptor_ = opened(file_, O_WRONLY | O_APPEND);
   if (descriptor_ < 0) disk_failure(file_, "open", errno);
 }
 
@@ -104,7 +105,7 @@ void Journal::sync_pending() {
   }
   try {
     for (const fs::path& file : files) {
-      const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+      const int descriptor = opened(file, O_RDONLY);
       if (descriptor < 0) disk_failure(file, "open", errno);
       int status = 0;
       do status = ::fsync(descriptor);
@@ -155,7 +156,7 @@ void Journal::compact(const std::function<std::string(std::string_view)>& key_of
   std::ifstream in(file_, std::ios::binary);
   WholeFile whole(file_);
   whole.write(file_header(kind_, run_) + "\n");
-  for (const auto& [key, place] : last) whole.write(record_at(in, place.offset, place.bytes));
+  for (const auto& [key, place] : last) whole.write(record_at(in, file_, place.offset, place.bytes));
   whole.commit();
   const std::scoped_lock hold(writing_, syncing_);
   ::close(descriptor_);

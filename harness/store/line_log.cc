@@ -12,7 +12,7 @@ namespace looktwice::store {
 constexpr std::size_t kBuffer = std::size_t{1} << 16;
 
 LineLog::LineLog(std::filesystem::path file, std::string_view header) : file_(std::move(file)) {
-  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  descriptor_ = opened(file_, O_WRONLY | O_APPEND | O_CREAT);
   if (descriptor_ < 0) disk_failure(file_, "open", errno);
   if (::lseek(descriptor_, 0, SEEK_END) == 0) buffer_.append(header).append("\n");
 }

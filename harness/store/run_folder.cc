@@ -22,7 +22,7 @@ RunFolder RunFolder::locked(const fs::path& path) {
   fs::create_directories(path, failed);
   if (failed) disk_failure(path, "create the folder", failed.value());
   const fs::path file = path / ".lock";
-  const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int lock = opened(file, O_RDWR | O_CREAT);
   if (lock < 0) disk_failure(file, "create", errno);
   RunFolder folder(path, lock);
   // The lock goes with the process, however it dies, so a stale one cannot exist.
