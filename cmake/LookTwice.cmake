@@ -80,7 +80,9 @@ function(looktwice_test file)
   target_link_libraries(${name} PRIVATE looktwice_flags ${arg_LIBRARIES} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE LOOKTWICE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
                                              LOOKTWICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  if(NOT arg_TIMEOUT)
+  if("soak" IN_LIST arg_LABELS)  # reads tests/support/soak.h, so ./scripts/soak may keep it for hours
+    set(arg_TIMEOUT 14400)
+  elseif(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST

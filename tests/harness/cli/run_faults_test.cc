@@ -10,14 +10,13 @@
 
 #include "tests/harness/cli/unit.h"
 #include "tests/support/faults.h"
+#include "tests/support/soak.h"
 
 namespace looktwice {
 namespace {
 
 namespace fs = std::filesystem;
 using namespace looktwice::testing;
-
-bool soak() { return std::getenv("LOOKTWICE_SOAK") != nullptr; }
 
 class Faults : public ::testing::Test {
  protected:

@@ -11,16 +11,16 @@
 
 #include "harness/core/error.h"
 #include "harness/store/run_folder.h"
+#include "tests/support/soak.h"
 
 namespace looktwice::store {
 namespace {
 
 namespace fs = std::filesystem;
+using looktwice::testing::soak;
 
 const std::string kRun = "0123456789abcdef";
 const std::string kOther = "fedcba9876543210";
-
-bool soak() { return std::getenv("LOOKTWICE_SOAK") != nullptr; }
 
 std::string record(int i, int version = 0) {
   return R"({"key":"k)" + std::to_string(i) + R"(","text":")" + std::string(static_cast<std::size_t>(i % 40), 'x') + R"(","version":)" +
