@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "reports/headline.h"
 #include "reports/published.h"
 
 namespace looktwice::reports {
@@ -31,32 +32,9 @@ std::string scorer_for(const store::Summary& summary, const store::TaskSummary& 
   return first;
 }
 
-// The value of a whole data set: the mean over its categories, else all samples together, else its
-// only category.
-const store::Row* headline_row(const store::Summary& summary, const store::TaskSummary& task,
-                               const std::string& scorer) {
-  const store::Row* only = nullptr;
-  const store::Row* pooled = nullptr;
-  for (const store::Row& row : summary.rows) {
-    if (row.task != task.task || row.metric != task.headline || row.scorer != scorer) continue;
-    if (row.group == "macro") return &row;
-    if (row.group == "pooled")
-      pooled = &row;
-    else
-      only = &row;
-  }
-  return pooled ? pooled : only;
-}
-
-// Samples in a headline value; of a mean over categories: in all of them.
-std::int64_t samples_used(const store::Summary& summary, const store::Row& headline) {
-  if (headline.group != "macro") return headline.used;
-  std::int64_t used = 0;
-  for (const store::Row& row : summary.rows)
-    if (row.task == headline.task && row.metric == headline.metric &&
-        row.scorer == headline.scorer && row.group != "macro" && row.group != "pooled" && row.value)
-      used += row.used;
-  return used;
+// "zsad.elpv:all" and "zsad.elpv" with the variant "all" are one column.
+std::string base_name(const std::string& task) {
+  return task.substr(0, task.find(':'));
 }
 
 // Why a run gets no place in the column of a task; empty: it does.
@@ -68,7 +46,10 @@ std::string reason_against(const RunView& run, const store::TaskSummary& task,
   if (n.missing > 0)
     return "incomplete: " + std::to_string(n.missing) + " of " + std::to_string(n.samples) +
            " samples have no answer yet; run it again to resume";
-  if (!run.manifest.complete) return "incomplete: the run was not finished; run it again to resume";
+  // Failed samples also make a run incomplete; they keep their place, counted.
+  const bool unfinished =
+      run.manifest.finished.empty() || (!run.manifest.complete && n.failed == 0);
+  if (unfinished) return "incomplete: the run was not finished; run it again to resume";
   if (n.answered + n.refused + n.failed != n.samples)
     return "its counts do not add up to " + std::to_string(n.samples) + " samples";
   if (scorer.empty()) return "no value of its headline " + task.headline;
@@ -88,9 +69,18 @@ Place place_of(const RunView& run, const store::TaskSummary& task, const store::
     place.interval->low = printed_value(row.metric, place.interval->low);
     place.interval->high = printed_value(row.metric, place.interval->high);
   }
-  if (row.group == "macro" && row.skipped > 0)
-    place.note = "Mean over " + std::to_string(row.used) + " categories; " +
-                 std::to_string(row.skipped) + " have no value.";
+  const auto say = [&](const std::string& text) {
+    place.note += (place.note.empty() ? "" : " ") + text;
+  };
+  const CategoryCount categories = categories_in(run.summary, row);
+  if (row.group == "macro" && categories.with_value < categories.all)
+    say("Mean over " + std::to_string(categories.with_value) + " of " +
+        std::to_string(categories.all) + " categories; the others have no value.");
+  const std::int64_t left_out = task.counts.failed + task.counts.refused + place.unscored;
+  if (left_out > 0 && row.value)
+    say(std::to_string(left_out) + " of " + std::to_string(task.counts.samples) +
+        " samples failed, were refused or could not be scored" +
+        (place.used + left_out <= task.counts.samples ? "; the value is over the others." : "."));
   return place;
 }
 
@@ -135,7 +125,7 @@ class Builder {
 
  private:
   std::size_t column_of(const store::TaskSummary& task, const store::Row& row) {
-    Column column{.task = task.task,
+    Column column{.task = base_name(task.task),
                   .dataset = task.dataset,
                   .variant = task.variant,
                   .fingerprint = task.fingerprint,

@@ -6,7 +6,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -15,6 +15,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kTitles 
     {"accuracy", "accuracy"},
     {"precision", "precision"},
     {"recall", "recall"},
+    {"accuracy_at", "accuracy at threshold"},
+    {"precision_at", "precision at threshold"},
+    {"recall_at", "recall at threshold"},
+    {"f1_at", "F1 at threshold"},
     {"aupro", "AUPRO"},
     {"ausproc", "AU-sPRO"},
     {"au_spro", "AU-sPRO"},

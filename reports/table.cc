@@ -88,4 +88,11 @@ std::string fixed(std::optional<double> value, int digits) {
   return out;
 }
 
+std::string significant(double value) {
+  std::array<char, 40> text{};
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 4);
+  return {text.data(), end.ptr};
+}
+
 }  // namespace looktwice::reports

@@ -67,5 +67,7 @@ std::string render(const Page& page, Format format, const RenderOptions& options
 // Digits after the point as asked, the same in every locale: fixed(0.705, 1) == "0.7". "-" for a
 // value that is not there.
 std::string fixed(std::optional<double> value, int digits);
+// Four significant digits: 0.4213, 1.234e+08.
+std::string significant(double value);
 
 }  // namespace looktwice::reports

@@ -299,7 +299,8 @@ std::string terminal(const Page& page, const RenderOptions& options) {
       if (!section.paragraphs.empty()) out += "\n";
       out += terminal(*section.table, options);
     }
-    if (!section.command.empty()) out += "   " + terminal_text(section.command) + "\n";
+    if (!section.command.empty())
+      out += (section.table ? "\n   " : "   ") + terminal_text(section.command) + "\n";
   }
   return out;
 }

@@ -55,11 +55,32 @@ inline RunView example_run(const std::string& label, const std::string& id,
       row.interval.reset();
       row.value = auroc + 0.05;
       run.summary.rows.push_back(row);
+      row.metric = "f1_max";
+      row.value = 0.8;
+      row.threshold = 0.42134567;
+      run.summary.rows.push_back(row);
+      row = {.task = task.task,
+             .scorer = scorer,
+             .metric = "accuracy",
+             .group = "pooled",
+             .reason = "no sample has a decision",
+             .skipped = task.counts.answered};
+      run.summary.rows.push_back(row);
     }
   }
   run.manifest = {
       .run = id, .version = "0.1.0", .commit = "0123abc", .model = "baseline", .label = label};
   run.manifest.options_used = {{"num_fewshot", "0"}, {"seed", "0"}};
+  run.manifest.options_asked = {
+      {"1", "run"},       {"2", "--model"},        {"3", "baseline"},      {"4", "--tasks"},
+      {"5", "zsad.elpv"}, {"6", "--label"},        {"7", label},           {"8", "--data_root"},
+      {"9", "data/elpv"}, {"10", "--output_path"}, {"11", "runs/" + label}};
+  run.manifest.tasks = {{.task = "zsad.elpv",
+                         .root = "data/elpv",
+                         .fingerprint = tasks.front().fingerprint,
+                         .samples = 1092,
+                         .warnings = {"two images are alike"}}};
+  run.manifest.host = {{"system", "Linux 6.1"}, {"threads", "2"}};
   run.manifest.complete = true;
   run.manifest.started = "2026-01-02T03:04:05Z";
   run.manifest.finished = "2026-01-02T03:05:06Z";

@@ -84,7 +84,7 @@ TEST(Leaderboard, PartialAndIncompleteRunsGetNoPlace) {
     runs.push_back(example_run(label, std::string("id of ") + label, {elpv_task()}, 0.99));
   runs[0].summary.tasks[0].partial = true;
   runs[0].summary.tasks[0].limited = "first 100 of 1092 samples";
-  runs[1].manifest.complete = false;
+  runs[1].manifest.finished = "";
   runs[2].summary.tasks[0].counts.answered = 1080;
   runs[2].summary.tasks[0].counts.missing = 10;
   runs[3].manifest.partial = true;
@@ -136,6 +136,7 @@ TEST(Leaderboard, DifferentDataOrVariantsNeverShareAColumn) {
 
 TEST(Leaderboard, TheOtherScorerIsToldWhereItDiffers) {
   std::vector<RunView> runs = {example_run("a", "1", {elpv_task()}, 0.7)};
+  runs[0].summary.tasks[0].counts = {.samples = 1089, .answered = 1089, .unscored = {}};
   EXPECT_EQ(leaderboard(runs).columns[0].scorer, "official");
   EXPECT_EQ(row_named(leaderboard(runs), "a")->places[0]->note, "");
   for (store::Row& row : runs[0].summary.rows)
@@ -169,21 +170,37 @@ TEST(Leaderboard, LowerCanBeBetter) {
 TEST(Leaderboard, MeanOverCategoriesComesFirstAndCountsItsSamples) {
   RunView run = example_run("a", "1", {elpv_task()}, 0.7);
   run.summary.rows.clear();
-  for (const char* group : {"mono", "poly", "pooled", "macro"})
+  for (const char* group : {"mono", "poly", "other", "pooled", "macro"})
     run.summary.rows.push_back({.task = "zsad.elpv",
                                 .scorer = "official",
                                 .metric = "auroc",
                                 .group = group,
                                 .value = 0.5,
                                 .used = 400});
+  run.summary.rows[2].value.reset();
   run.summary.rows.back().value = 0.6;
-  run.summary.rows.back().used = 2;
-  run.summary.rows.back().skipped = 1;
   const Leaderboard board = leaderboard({&run, 1}, {.published = false});
   EXPECT_EQ(board.columns[0].group, "macro");
   EXPECT_NEAR(*board.rows[0].places[0]->value, 60, 1e-9);
   EXPECT_EQ(board.rows[0].places[0]->used, 800);
-  EXPECT_EQ(board.rows[0].places[0]->note, "Mean over 2 categories; 1 have no value.");
+  EXPECT_NE(board.rows[0].places[0]->note.find("Mean over 2 of 3 categories"), std::string::npos);
+}
+
+TEST(Leaderboard, TheDefaultVariantIsOneColumnHoweverItWasAsked) {
+  std::vector<RunView> runs = two_runs();
+  runs[1].summary.tasks[0].task = "zsad.elpv:inctrl";
+  for (store::Row& row : runs[1].summary.rows) row.task = "zsad.elpv:inctrl";
+  EXPECT_EQ(leaderboard(runs).columns.size(), 1u);
+}
+
+TEST(Leaderboard, FailedSamplesKeepThePlaceAndAreSaid) {
+  std::vector<RunView> runs = {example_run("a", "1", {elpv_task()}, 0.7)};
+  runs[0].manifest.complete = false;  // what a run with tolerated failures says
+  const Leaderboard board = leaderboard(runs);
+  EXPECT_TRUE(board.refused.empty());
+  EXPECT_EQ(row_named(board, "a")->places[0]->note,
+            "3 of 1092 samples failed, were refused or could not be scored; the value is over the "
+            "others.");
 }
 
 TEST(Leaderboard, JsonHoldsWhatTheTableShows) {

@@ -12,6 +12,7 @@
 #include "reports/table.h"
 #include "tests/reports/golden.h"
 #include "tests/reports/payloads.h"
+#include "tests/reports/temporary_folder.h"
 
 namespace looktwice::reports {
 namespace {
@@ -140,24 +141,16 @@ Page page_of_texts(const std::vector<std::string>& texts) {
   return page;
 }
 
-class Hostile : public testing::Test {
+class Hostile : public TemporaryFolder {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::path(testing::TempDir()) /
-                 ("looktwice_hostile_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::filesystem::path write(const std::string& name, const std::string& text) {
-    std::ofstream(directory_ / name, std::ios::binary) << text;
-    return directory_ / name;
+    std::ofstream(folder() / name, std::ios::binary) << text;
+    return folder() / name;
   }
   static int run(const std::string& command) { return std::system(command.c_str()); }
 
   const std::vector<std::string> hostile_ = hostile_texts();
   const std::vector<std::string> harmless_ = std::vector<std::string>(hostile_.size(), "text");
-  std::filesystem::path directory_;
 };
 
 TEST_F(Hostile, TextAddsNoElementToHtml) {
@@ -176,11 +169,11 @@ TEST_F(Hostile, TextAddsNoElementToMarkdown) {
   if (run("cmark-gfm --version >/dev/null 2>&1 && python3 --version >/dev/null 2>&1") != 0)
     GTEST_SKIP() << "no cmark-gfm (Debian package cmark-gfm)";
   for (const char* name : {"a", "b"})
-    ASSERT_EQ(run("cd '" + directory_.string() + "' && cmark-gfm --unsafe -e table -e autolink " +
+    ASSERT_EQ(run("cd '" + folder().string() + "' && cmark-gfm --unsafe -e table -e autolink " +
                   "-e strikethrough -e tagfilter " + name + ".md > " + name + ".html"),
               0);
   EXPECT_EQ(run("python3 " LOOKTWICE_SOURCE_DIR "/tests/reports/check_html.py --ignore code '" +
-                (directory_ / "a.html").string() + "' '" + (directory_ / "b.html").string() + "'"),
+                (folder() / "a.html").string() + "' '" + (folder() / "b.html").string() + "'"),
             0);
 }
 
