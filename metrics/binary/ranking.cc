@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "metrics/binary/ranked_scores.h"
+#include "metrics/binary/reranking.h"
 #include "metrics/metric.h"
 #include "metrics/stats/bootstrap.h"
 #include "metrics/stats/delong.h"
@@ -13,53 +14,6 @@
 
 namespace looktwice::metrics {
 namespace {
-
-// AP and F1-max of resamples: the order stays, only how often each sample counts changes.
-class Reranking {
- public:
-  explicit Reranking(const RankedScores& ranked)
-      : positives_(ranked.positives().size()), strata_{positives_, ranked.negatives().size()} {
-    ranked.each_score([&](double, std::int64_t p, std::int64_t n) {
-      groups_.emplace_back(static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(n));
-    });
-  }
-
-  std::span<const std::size_t> strata() const { return strata_; }
-
-  // out: AP, F1-max, and what this F1-max exceeds the F1 at the same threshold in the original
-  // samples by.
-  void operator()(std::span<const std::uint32_t> counts, std::span<double> out) const {
-    const std::uint32_t *p = counts.data(), *n = p + positives_;
-    const auto positives = static_cast<double>(positives_);
-    double tp = 0, called = 0, area = 0, best = 0;
-    double original_tp = 0, original_called = 0, original = 0;
-    for (const auto& [equal_p, equal_n] : groups_) {
-      std::uint32_t dp = 0, dn = 0;
-      for (const std::uint32_t* end = p + equal_p; p != end; ++p) dp += *p;
-      for (const std::uint32_t* end = n + equal_n; n != end; ++n) dn += *n;
-      original_tp += equal_p;
-      original_called += equal_p + equal_n;
-      called += dp + dn;
-      if (dp == 0) continue;
-      tp += dp;
-      area += dp * (tp / called);
-      const double f1 = 2 * tp / (called + positives);
-      if (f1 > best) {
-        best = f1;
-        original = 2 * original_tp / (original_called + positives);
-      }
-    }
-    out[0] = area / positives;
-    out[1] = best;
-    out[2] = best - original;
-  }
-
- private:
-  std::size_t positives_;
-  std::vector<std::size_t> strata_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>>
-      groups_;  // of equal scores, descending: anomalous, normal
-};
 
 class Ranking final : public Metric {
  public:
@@ -122,7 +76,12 @@ class Ranking final : public Metric {
                                 {.resamples = options_.resamples,
                                  .key = {.seed = options_.seed, .tag = tag_},
                                  .threads = options_.threads},
-                                reranking);
+                                [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+                                  const RerankedValues values = reranking.values(counts);
+                                  out[0] = values.average_precision;
+                                  out[1] = values.f1_max;
+                                  out[2] = values.optimism;
+                                });
     average_precision.replicates = std::move(replicates[0]);
     f1_max.replicates = std::move(replicates[1]);
     const double ap_deviation = deviation_of(average_precision.replicates);

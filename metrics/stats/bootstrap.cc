@@ -19,7 +19,7 @@ void resample(std::span<const std::size_t> strata, StreamKey key, std::uint32_t 
   std::uint32_t* first = counts.data();
   for (const std::size_t size : strata) {
     const auto n = static_cast<std::uint32_t>(size);
-    random.each_below(n, n, [&](std::uint32_t i) { ++first[i]; });
+    if (n > 0) random.each_below(n, n, [&](std::uint32_t i) { ++first[i]; });
     first += size;
   }
 }

@@ -1,0 +1,66 @@
+#include "metrics/binary/reranking.h"
+
+#include <algorithm>
+
+namespace looktwice::metrics {
+
+Reranking::Reranking(const RankedScores& ranked)
+    : strata_{ranked.positives().size(), ranked.negatives().size()} {
+  std::uint32_t p = 0, n = static_cast<std::uint32_t>(strata_[0]);
+  ranked.each_score([&](double, std::int64_t equal_p, std::int64_t equal_n) {
+    groups_.push_back({static_cast<std::uint32_t>(equal_p), static_cast<std::uint32_t>(equal_n)});
+    for (std::int64_t i = 0; i < equal_p; ++i) elements_.push_back(p++);
+    for (std::int64_t i = 0; i < equal_n; ++i) elements_.push_back(n++);
+  });
+}
+
+Reranking::Reranking(std::span<const double> scores, std::span<const std::uint8_t> positive)
+    : Reranking(RankedScores(scores, positive)) {
+  // Which element each sample is, then the samples in the order of the groups.
+  std::vector<std::uint32_t> element(scores.size()), order(scores.size());
+  std::uint32_t next[2] = {static_cast<std::uint32_t>(strata_[0]), 0};
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    element[i] = next[positive[i] != 0 ? 1 : 0]++;
+    order[i] = static_cast<std::uint32_t>(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t i, std::uint32_t j) {
+    if (scores[i] != scores[j]) return scores[i] > scores[j];
+    return positive[i] != 0 && positive[j] == 0;
+  });
+  for (std::size_t k = 0; k < order.size(); ++k) elements_[k] = element[order[k]];
+}
+
+RerankedValues Reranking::values(std::span<const std::uint32_t> counts) const {
+  double positives = 0, negatives = 0;
+  for (std::size_t i = 0; i < strata_[0]; ++i) positives += counts[i];
+  for (std::size_t i = strata_[0]; i < counts.size(); ++i) negatives += counts[i];
+  const auto original_positives = static_cast<double>(strata_[0]);
+  const std::uint32_t* element = elements_.data();
+  double tp = 0, called = 0, twice_won = 0, precision = 0;
+  double original_tp = 0, original_called = 0, best = 0, original = 0;
+  for (const auto& [anomalous, normal] : groups_) {
+    std::uint32_t dp = 0, dn = 0;
+    for (const std::uint32_t* end = element + anomalous; element != end; ++element)
+      dp += counts[*element];
+    for (const std::uint32_t* end = element + normal; element != end; ++element)
+      dn += counts[*element];
+    original_tp += anomalous;
+    original_called += anomalous + normal;
+    twice_won += dn * (2 * tp + dp);
+    called += dp + dn;
+    if (dp == 0) continue;
+    tp += dp;
+    precision += dp * (tp / called);
+    const double f1 = 2 * tp / (called + positives);
+    if (f1 > best) {
+      best = f1;
+      original = 2 * original_tp / (original_called + original_positives);
+    }
+  }
+  return {.auroc = twice_won / (2 * positives * negatives),
+          .average_precision = precision / positives,
+          .f1_max = best,
+          .optimism = best - original};
+}
+
+}  // namespace looktwice::metrics

@@ -1,0 +1,314 @@
+// Distributions, intervals and tests against scipy, statsmodels, scikit-learn, krippendorff and
+// published examples.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "metrics/stats/agreement.h"
+#include "metrics/stats/correlation.h"
+#include "metrics/stats/delong.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/holm.h"
+#include "metrics/stats/logit_interval.h"
+#include "metrics/stats/mcnemar.h"
+#include "metrics/stats/percentile.h"
+#include "metrics/stats/power.h"
+#include "metrics/stats/proportion.h"
+#include "tests/metrics/golden.h"
+
+namespace looktwice::metrics {
+namespace {
+
+const Golden& file() {
+  static const Golden lines = golden("statistics_golden.txt");
+  return lines;
+}
+
+// Calls check(numbers) for each line of that name.
+template <class Check>
+void each_line(const std::string& name, Check check) {
+  const auto [first, last] = file().equal_range(name);
+  ASSERT_NE(first, last) << name;
+  for (auto line = first; line != last; ++line) {
+    SCOPED_TRACE(name + " " + std::to_string(line->second.at(0)));
+    check(line->second);
+  }
+}
+
+std::int64_t whole(double number) {
+  return static_cast<std::int64_t>(number);
+}
+
+void expect_close(double value, double expected, double relative) {
+  EXPECT_NEAR(value, expected, relative * std::max(std::fabs(expected), 1e-300));
+}
+
+TEST(Distributions, EqualScipy) {
+  using Line = const std::vector<double>&;
+  each_line("normal_quantile", [](Line g) {
+    EXPECT_NEAR(normal_quantile(g[0]), g[1], 1e-13 * (1 + std::fabs(g[1])));
+  });
+  each_line("normal_cdf", [](Line g) { expect_close(normal_cdf(g[0]), g[1], 1e-12); });
+  each_line("normal_two_sided", [](Line g) { expect_close(normal_two_sided(g[0]), g[1], 1e-12); });
+  each_line("student_t_quantile", [](Line g) {
+    EXPECT_NEAR(student_t_quantile(g[0], g[1]), g[2], 1e-9 * (1 + std::fabs(g[2])));
+  });
+  each_line("student_t_two_sided",
+            [](Line g) { expect_close(student_t_two_sided(g[0], g[1]), g[2], 1e-11); });
+  each_line("beta_quantile",
+            [](Line g) { EXPECT_NEAR(beta_quantile(g[0], g[1], g[2]), g[3], 1e-12); });
+  each_line("binomial", [](Line g) {
+    expect_close(binomial_cdf(whole(g[0]), whole(g[1]), g[2]), g[3], 1e-11);
+    expect_close(binomial_pmf(whole(g[0]), whole(g[1]), g[2]), g[4], 1e-11);
+  });
+  EXPECT_EQ(normal_quantile(0), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(normal_quantile(1), std::numeric_limits<double>::infinity());
+  EXPECT_THROW(normal_quantile(1.5), std::domain_error);
+}
+
+TEST(Proportion, EqualsStatsmodels) {
+  each_line("wilson", [](const std::vector<double>& g) {
+    const Interval interval = wilson(whole(g[0]), whole(g[1]), g[2]);
+    EXPECT_NEAR(interval.low, g[3], 1e-14);
+    EXPECT_NEAR(interval.high, g[4], 1e-14);
+    EXPECT_EQ(interval.method, "wilson");
+  });
+  each_line("clopper_pearson", [](const std::vector<double>& g) {
+    const Interval interval = clopper_pearson(whole(g[0]), whole(g[1]), g[2]);
+    EXPECT_NEAR(interval.low, g[3], 1e-12);
+    EXPECT_NEAR(interval.high, g[4], 1e-12);
+  });
+  each_line("paired_difference", [](const std::vector<double>& g) {
+    const Interval interval =
+        paired_difference({whole(g[0]), whole(g[1]), whole(g[2]), whole(g[3])}, g[4]);
+    EXPECT_NEAR(interval.low, g[5], 1e-13);
+    EXPECT_NEAR(interval.high, g[6], 1e-13);
+  });
+}
+
+// Newcombe 1998 (two-sided intervals for the single proportion), table I: 81 of 263 and 15 of 148,
+// Wilson's score method.
+TEST(Proportion, PublishedExample) {
+  EXPECT_NEAR(wilson(81, 263).low, 0.2553, 5e-5);
+  EXPECT_NEAR(wilson(81, 263).high, 0.3662, 5e-5);
+  EXPECT_NEAR(wilson(15, 148).low, 0.0624, 5e-5);
+  EXPECT_NEAR(wilson(15, 148).high, 0.1605, 5e-5);
+  EXPECT_NEAR(clopper_pearson(81, 263).low, 0.2527, 5e-5);
+  EXPECT_NEAR(clopper_pearson(81, 263).high, 0.3676, 5e-5);
+}
+
+TEST(Proportion, RefusesImpossibleRates) {
+  EXPECT_THROW(wilson(1, 0), std::invalid_argument);
+  EXPECT_THROW(wilson(3, 2), std::invalid_argument);
+  EXPECT_THROW(clopper_pearson(-1, 2), std::invalid_argument);
+  EXPECT_THROW(wilson(1, 2, 1.0), std::invalid_argument);
+}
+
+TEST(Delong, EqualsItsDefinition) {
+  for (int i = 0; i < 4; ++i) {
+    SCOPED_TRACE(i);
+    const std::string n = std::to_string(i);
+    const auto& a = only(file(), "a_" + n);
+    const auto& b = only(file(), "b_" + n);
+    const auto& labels = only(file(), "labels_" + n);
+    const std::vector<std::uint8_t> positive(labels.begin(), labels.end());
+    const auto& g = only(file(), "delong_" + n);
+    const auto of_a = delong(a, positive);
+    EXPECT_NEAR(of_a->value, g[0], 1e-14);
+    EXPECT_NEAR(of_a->variance, g[1], 1e-14);
+    const auto paired = paired_delong(a, b, positive);
+    EXPECT_NEAR(paired->a, g[0], 1e-14);
+    EXPECT_NEAR(paired->b, g[2], 1e-14);
+    EXPECT_NEAR(paired->variance, g[3], 1e-14);
+    EXPECT_NEAR(paired->z, g[4], 1e-10);
+    EXPECT_NEAR(paired->p_value, g[5], 1e-12);
+    EXPECT_NEAR((paired->interval.low + paired->interval.high) / 2, g[0] - g[2], 1e-14);
+  }
+}
+
+TEST(Delong, ModelsThatAgreeDoNotDiffer) {
+  const std::vector<double> scores = {1, 2, 3, 4, 5, 6};
+  const std::vector<std::uint8_t> positive = {0, 0, 1, 0, 1, 1};
+  const auto same = paired_delong(scores, scores, positive);
+  EXPECT_EQ(same->difference, 0);
+  EXPECT_EQ(same->variance, 0);
+  EXPECT_EQ(same->p_value, 1);
+  EXPECT_FALSE(paired_delong(scores, scores, std::vector<std::uint8_t>(6, 1)));
+}
+
+TEST(Delong, PerfectAndTinySetsKeepASaneInterval) {
+  const auto interval = [](std::vector<double> scores, std::vector<std::uint8_t> positive) {
+    return auroc_interval(*delong(scores, positive));
+  };
+  const Interval perfect = interval({1, 2, 3, 4, 5, 6}, {0, 0, 0, 1, 1, 1});
+  EXPECT_EQ(perfect.method, "newcombe");
+  EXPECT_EQ(perfect.high, 1);
+  EXPECT_GT(perfect.low, 0.2);
+  EXPECT_LT(perfect.low, 0.8);
+  const Interval reversed = interval({6, 5, 4, 3, 2, 1}, {0, 0, 0, 1, 1, 1});
+  EXPECT_EQ(reversed.low, 0);
+  EXPECT_NEAR(reversed.high, 1 - perfect.low, 1e-12);
+  const Interval tiny = interval({1, 2}, {0, 1});
+  EXPECT_LT(tiny.low, 0.5);
+  EXPECT_EQ(tiny.high, 1);
+  const Interval constant = interval({1, 1, 1, 1}, {0, 1, 0, 1});
+  EXPECT_LT(constant.low, 0.5);
+  EXPECT_GT(constant.high, 0.5);
+}
+
+TEST(NewcombeAuroc, EqualsItsDefinition) {
+  each_line("newcombe_auroc", [](const std::vector<double>& g) {
+    const Interval interval = newcombe_auroc_interval(g[0], whole(g[1]), whole(g[2]), g[3]);
+    EXPECT_NEAR(interval.low, g[4], 1e-12);
+    EXPECT_NEAR(interval.high, g[5], 1e-12);
+  });
+}
+
+TEST(BinormalValues, KnownPoints) {
+  // No information: AP is the share of anomalous samples, F1-max calls all anomalous.
+  const BinormalValues coin = binormal_values(0.5, 30, 70);
+  EXPECT_NEAR(coin.average_precision, 0.3, 1e-3);
+  EXPECT_NEAR(coin.f1_max, 2 * 30.0 / 130, 1e-3);
+  const BinormalValues good = binormal_values(1 - 1e-9, 30, 70);
+  EXPECT_NEAR(good.average_precision, 1, 1e-4);
+  EXPECT_NEAR(good.f1_max, 1, 1e-4);
+}
+
+TEST(Mcnemar, EqualsStatsmodelsAndThePublishedExample) {
+  each_line("mcnemar_exact", [](const std::vector<double>& g) {
+    EXPECT_NEAR(mcnemar_exact(whole(g[0]), whole(g[1])), g[2], 1e-13);
+  });
+  // Fagerland, Lydersen and Laake 2013: airway hyper-responsiveness, 1 against 7.
+  EXPECT_NEAR(mcnemar_exact(1, 7), 0.0703, 5e-5);
+  EXPECT_NEAR(mcnemar_mid_p(1, 7), 0.0391, 5e-5);
+  EXPECT_EQ(mcnemar_mid_p(7, 1), mcnemar_mid_p(1, 7));
+  EXPECT_EQ(mcnemar_mid_p(0, 0), 1);
+  EXPECT_NEAR(mcnemar_mid_p(1, 1), 0.75, 1e-15);  // 0 and 2 are more extreme (1/2), half of 1 (1/4)
+}
+
+TEST(Holm, EqualsStatsmodels) {
+  each_line("holm", [](const std::vector<double>& g) {
+    const auto n = static_cast<std::size_t>(g[0]);
+    const std::vector<double> adjusted = holm(std::span(g).subspan(1, n));
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(adjusted[i], g[1 + n + i], 1e-15);
+  });
+  EXPECT_TRUE(holm({}).empty());
+  EXPECT_THROW(holm(std::vector<double>{std::nan("")}), std::invalid_argument);
+}
+
+TEST(Spearman, EqualsScipy) {
+  for (int i = 0; i < 4; ++i) {
+    const std::string n = std::to_string(i);
+    const auto result = spearman(only(file(), "spearman_x_" + n), only(file(), "spearman_y_" + n));
+    EXPECT_NEAR(result->value, only(file(), "spearman_" + n)[0], 1e-13);
+    EXPECT_NEAR(result->p_value, only(file(), "spearman_" + n)[1], 1e-12);
+    EXPECT_LT(result->interval->low, result->value);
+    EXPECT_GT(result->interval->high, result->value);
+  }
+  using Values = std::vector<double>;
+  EXPECT_EQ(spearman(Values{1, 2, 3, 4}, Values{10, 20, 30, 31})->value, 1);
+  EXPECT_EQ(spearman(Values{1, 2, 3, 4}, Values{10, 20, 30, 31})->p_value, 0);
+  EXPECT_FALSE(spearman(Values{1, 1, 1}, Values{1, 2, 3}));
+  EXPECT_FALSE(spearman(Values{1}, Values{1}));
+  EXPECT_THROW(spearman(Values{1, 2}, Values{1}), std::invalid_argument);
+}
+
+TEST(Kappa, EqualsScikitLearn) {
+  for (int i = 0; i < 4; ++i) {
+    const std::string n = std::to_string(i);
+    const auto grades = [&](const std::string& name) {
+      const auto& numbers = only(file(), name + n);
+      return std::vector<int>(numbers.begin(), numbers.end());
+    };
+    const std::vector<int> a = grades("kappa_a_"), b = grades("kappa_b_");
+    const auto& g = only(file(), "kappa_" + n);
+    EXPECT_NEAR(*cohen_kappa(a, b, 5, KappaWeights::none), g[0], 1e-14);
+    EXPECT_NEAR(*cohen_kappa(a, b, 5, KappaWeights::linear), g[1], 1e-14);
+    EXPECT_NEAR(*cohen_kappa(a, b, 5, KappaWeights::quadratic), g[2], 1e-14);
+  }
+  const std::vector<int> same = {2, 2};
+  EXPECT_FALSE(cohen_kappa(same, same, 5, KappaWeights::quadratic));
+  EXPECT_FALSE(cohen_kappa({}, {}, 5, KappaWeights::none));
+  EXPECT_THROW(cohen_kappa(same, same, 2, KappaWeights::none), std::invalid_argument);
+}
+
+TEST(KrippendorffAlpha, EqualsThePythonPackage) {
+  for (int i = 0; i < 4; ++i) {
+    const std::string n = std::to_string(i);
+    const auto& flat = only(file(), "alpha_ratings_" + n);
+    std::vector<std::vector<double>> ratings;
+    for (std::size_t r = 0; r < 3; ++r)
+      ratings.emplace_back(flat.begin() + 15 * static_cast<int>(r),
+                           flat.begin() + 15 * static_cast<int>(r + 1));
+    const auto& g = only(file(), "alpha_" + n);
+    EXPECT_NEAR(*krippendorff_alpha(ratings, Scale::nominal), g[0], 1e-13);
+    EXPECT_NEAR(*krippendorff_alpha(ratings, Scale::ordinal), g[1], 1e-13);
+    EXPECT_NEAR(*krippendorff_alpha(ratings, Scale::interval), g[2], 1e-13);
+  }
+}
+
+// Krippendorff 2011, "Computing Krippendorff's alpha-reliability", example C: four observers,
+// twelve units.
+TEST(KrippendorffAlpha, PublishedExample) {
+  const double x = std::nan("");
+  const std::vector<std::vector<double>> ratings = {{1, 2, 3, 3, 2, 1, 4, 1, 2, x, x, x},
+                                                    {1, 2, 3, 3, 2, 2, 4, 1, 2, 5, x, 3},
+                                                    {x, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, x},
+                                                    {1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, x}};
+  EXPECT_NEAR(*krippendorff_alpha(ratings, Scale::nominal), 0.743, 5e-4);
+  EXPECT_NEAR(*krippendorff_alpha(ratings, Scale::ordinal), 0.815, 5e-4);
+  EXPECT_NEAR(*krippendorff_alpha(ratings, Scale::interval), 0.849, 5e-4);
+  EXPECT_FALSE(krippendorff_alpha({{1, 1}, {1, 1}}, Scale::nominal));
+  EXPECT_FALSE(krippendorff_alpha({{1, x}, {x, 1}}, Scale::nominal));
+  EXPECT_FALSE(krippendorff_alpha({}, Scale::nominal));
+}
+
+TEST(Percentile, EqualsNumpy) {
+  const auto& values = only(file(), "bootstrap_values");
+  each_line("percentile", [&](const std::vector<double>& g) {
+    EXPECT_NEAR(percentile(values, g[0]), g[1], 1e-14);
+  });
+  EXPECT_THROW(percentile({}, 0.5), std::invalid_argument);
+}
+
+TEST(Power, EqualsStatsmodels) {
+  each_line("samples_for_paired_rates", [](const std::vector<double>& g) {
+    EXPECT_EQ(samples_for_paired_rates(g[0], g[1]), whole(g[2]));
+    // The smallest difference that so many samples show is that one, but for rounding up to whole
+    // samples.
+    EXPECT_NEAR(detectable_paired_rates(whole(g[2]), g[1]), std::fabs(g[0]),
+                0.02 * std::fabs(g[0]));
+  });
+  each_line("samples_for_mean", [](const std::vector<double>& g) {
+    EXPECT_EQ(samples_for_mean(g[0], g[1]), whole(g[2]));
+    EXPECT_NEAR(detectable_mean(whole(g[2]), g[1]), g[0], 1e-3 * g[0]);
+  });
+}
+
+// At 0.5 the exponential model is the null distribution of Mann and Whitney's U: (m + n + 1) / 12mn.
+TEST(Power, HanleyMcNeilAtChanceIsMannWhitney) {
+  for (const auto& [m, n] : {std::pair{1, 1}, {5, 9}, {51, 58}})
+    EXPECT_NEAR(hanley_mcneil_variance(0.5, m, n), (m + n + 1) / (12.0 * m * n), 1e-15);
+  EXPECT_EQ(hanley_mcneil_variance(1, 5, 5), 0);
+}
+
+TEST(Power, AurocPlansAreConsistent) {
+  for (const double auroc : {0.6, 0.8, 0.95})
+    for (const double difference : {0.02, -0.05}) {
+      const std::int64_t n = samples_for_auroc(auroc, difference, 0.3, 0.5);
+      const auto positives = static_cast<std::int64_t>(std::llround(0.3 * static_cast<double>(n)));
+      EXPECT_LE(detectable_auroc(auroc, positives, n - positives, 0.5),
+                std::fabs(difference) * 1.02)
+          << auroc;
+      EXPECT_LT(n, samples_for_auroc(auroc, difference, 0.3, 0.0));
+    }
+  EXPECT_EQ(detectable_auroc(0.9, 1, 1, 0), 1);  // nothing shows with two samples
+  EXPECT_THROW(samples_for_auroc(0.99, 0.02, 0.3, 0.5), std::invalid_argument);
+  EXPECT_THROW(samples_for_paired_rates(0.3, 0.2), std::invalid_argument);
+  EXPECT_THROW(detectable_mean(0, 1), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace looktwice::metrics
