@@ -5,6 +5,7 @@
 #include <clocale>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <string_view>
 
@@ -29,6 +30,27 @@ Terminal terminal_facts() {
   return terminal;
 }
 
+constexpr std::string_view kOutOfMemory =
+    "looktwice: out of memory; try fewer --threads or a smaller --batch_size, then run the same command again\n";
+
+// Without std::string: there may be no memory for one.
+void say(std::string_view message) {
+  [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, message.data(), message.size());
+}
+
+// Destructors of nlohmann/json allocate and so may end here when memory is short. What is journalled is safe however we die.
+[[noreturn]] void end_without_core() noexcept {
+  Kind kind = Kind::internal;
+  try {
+    if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
+  } catch (const std::bad_alloc&) {
+    kind = Kind::incomplete;
+  } catch (...) {
+  }
+  say(kind == Kind::incomplete ? kOutOfMemory : "looktwice: internal: terminated; please report this\n");
+  ::_exit(static_cast<int>(kind));
+}
+
 int exit_code_of(const std::vector<std::string>& words) {
   Context context{.terminal = terminal_facts(), .stop = &install_signal_handlers(), .words = words};
   try {
@@ -39,7 +61,7 @@ int exit_code_of(const std::vector<std::string>& words) {
   } catch (const ClosedPipe&) {
     return 128 + SIGPIPE;
   } catch (const std::bad_alloc&) {
-    warn("out of memory; try fewer --threads or a smaller --batch_size, then run the same command again");
+    say(kOutOfMemory);
     return static_cast<int>(Kind::incomplete);
   } catch (const std::exception& error) {
     warn(std::string("internal: ") + error.what() + "; please report this");
@@ -53,5 +75,6 @@ int exit_code_of(const std::vector<std::string>& words) {
 int main(int count, char** words) {
   // Numbers are written with '.' everywhere; the environment's locale is never taken over.
   std::setlocale(LC_ALL, "C");
+  std::set_terminate(looktwice::cli::end_without_core);
   return looktwice::cli::exit_code_of({words + 1, words + count});
 }

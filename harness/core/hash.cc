@@ -4,6 +4,7 @@
 
 #include <array>
 #include <fstream>
+#include <new>
 #include <vector>
 
 #include "harness/core/error.h"
@@ -16,7 +17,8 @@ struct Sha256::State {
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  LOOKTWICE_CHECK(state_->context && EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+  // SHA-256 is always there; only memory can lack.
+  if (!state_->context || EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
 }
 
 Sha256::~Sha256() = default;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "harness/store/run_folder.h"
 #include "tests/harness/cli/unit.h"
 #include "tests/support/faults.h"
 #include "tests/support/soak.h"
@@ -188,6 +189,63 @@ TEST_F(Faults, ASecondProcessIsRefusedByName) {
   EXPECT_EQ(both.out, "2\n") << both.err;
   EXPECT_NE(both.err.find("in use by process"), std::string::npos) << both.err;
   resume_gives_expected("after the lock was freed");
+}
+
+// Under a sanitizer the program has an allocator of its own, and more memory than a limit allows.
+constexpr bool kSanitized =
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    true;
+#else
+    false;
+#endif
+
+// A7
+TEST_F(Faults, AnAllocationThatFailsCostsNoAnswer) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer replaces the allocator";
+  const fs::path log = unit_->root() / "allocations";
+  start_again();
+  Command counting = unit_->command();
+  counting.environment = {{"LD_PRELOAD", LOOKTWICE_ALLOCATION_LIBRARY}, {"ALLOCATION_LOG", log.string()}};
+  ASSERT_EQ(finished(counting).code, 0);
+  const long total = std::stol(store::read_text(log));
+  std::mt19937 random(3);
+  for (int round = 0; round < (soak() ? 200 : 20); ++round) {
+    start_again();
+    const long at = 1 + static_cast<long>(random() % static_cast<unsigned long>(total));
+    Command starved = unit_->command();
+    starved.environment = {{"LD_PRELOAD", LOOKTWICE_ALLOCATION_LIBRARY}, {"ALLOCATION_AT", std::to_string(at)}, {"ALLOCATION_FOR", round % 2 ? "1" : "3"}};
+    const Finished done = finished(starved);
+    ASSERT_EQ(done.signal, 0) << "allocation " << at << " of " << total << "\n" << done.err;
+    ASSERT_NE(done.code, 70) << "allocation " << at << " of " << total << "\n" << done.err;
+    resume_gives_expected("allocation " + std::to_string(at));
+  }
+}
+
+// A7
+TEST_F(Faults, LittleMemoryIsAnErrorNotACrash) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer maps terabytes";
+  std::string line;
+  for (const std::string& word : unit_->command().arguments) line += "'" + word + "' ";
+  for (int megabytes = 24; megabytes <= 200; megabytes += soak() ? 8 : 44) {
+    start_again();
+    const Finished done = finished({.arguments = {"bash", "-c", "ulimit -v " + std::to_string(megabytes * 1024) + "; exec " + line}});
+    // Where not even the libraries can be loaded, the loader says so with 127.
+    ASSERT_TRUE(done.signal == 0 && done.code != 70) << megabytes << " MB: signal " << done.signal << " code " << done.code << "\n" << done.err;
+    resume_gives_expected(std::to_string(megabytes) + " MB");
+  }
+}
+
+// A8
+TEST_F(Faults, AnotherYearChangesNoByte) {
+  if (finished({.arguments = {"faketime", "--version"}}).code != 0) GTEST_SKIP() << "faketime is not installed";
+  for (const char* when : {"1971-01-01 00:00:00", "2026-03-29 01:59:58", "2040-02-29 12:00:00"}) {
+    start_again();
+    Command command = unit_->command();
+    command.arguments.insert(command.arguments.begin(), {"faketime", when});
+    const Finished done = finished(command);
+    ASSERT_EQ(done.code, 0) << when << done.err;
+    ASSERT_TRUE(unit_->results() == expected_) << when;
+  }
 }
 
 // A9: a file is synced before it is renamed into place, and its folder after that.
