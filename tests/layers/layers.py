@@ -38,6 +38,7 @@ TESTS_OF = {"adapters/kernels": "tests/kernels"}
 ACROSS = ["conformance", "data", "fuzz", "golden", "layers", "scripts", "support"]
 SOURCE_FOLDERS = ["adapters", "harness", "metrics", "reports", "suites"]
 LONGEST_FILE = 700
+DEPENDENCY_FILES = ["docs/dependencies.md", "scripts/packages.txt"]
 
 FORBIDDEN = [  # pattern, where it is allowed all the same, why
     (r"\bstd::(cout|cerr|clog)\b|(?<![\w:])(std::)?(printf|fprintf|puts|fputs|putchar)\(", "harness/cli/", "only harness/cli prints"),
@@ -211,7 +212,27 @@ def targets(tree):
             yield f"{path}: no CMakeLists.txt builds it"
 
 
-RULES = {rule.__name__: rule for rule in (includes, headers, words, mirror, targets)}
+def dependencies(tree):
+    """docs/dependencies.md, scripts/packages.txt and the find_package() calls tell the same."""
+    page = tree.get("docs/dependencies.md", "")
+    for path, text in sorted(tree.items()):
+        if path.endswith(("CMakeLists.txt", ".cmake")):
+            text = re.sub(r"#[^\n]*", "", text)
+            names = re.findall(r"find_package\(\s*([\w-]+)", text) + re.findall(r"pkg_check_modules\(\s*(\w+)", text)
+            names += re.findall(r"find_path\(\s*\w+\s+([\w/]+)", text)
+            for name in names:
+                if f"`{name}`" not in page:
+                    yield f"{path}: `{name}` is not in docs/dependencies.md"
+    for line in tree.get("scripts/packages.txt", "").splitlines():
+        if line and not line.startswith("#") and f"`{line.split()[0]}`" not in page:
+            yield f"scripts/packages.txt: `{line.split()[0]}` is not in docs/dependencies.md"
+    asked_for = {line.split()[0] for line in tree.get("scripts/packages.txt", "").splitlines() if line.strip()}
+    for package in re.findall(r"`(lib[\w.-]+-dev|[\w-]+-dev)`", page):
+        if package not in asked_for:
+            yield f"docs/dependencies.md: ./scripts/setup does not install {package}"
+
+
+RULES = {rule.__name__: rule for rule in (includes, headers, words, mirror, targets, dependencies)}
 
 
 def tracked(root):
@@ -226,9 +247,10 @@ def read_tree(root):
     tree = {}
     for name in tracked(root):
         path = pathlib.Path(root) / name
-        if name.split("/")[0] in (*SOURCE_FOLDERS, "benchmarks", "tests") and path.is_file():
-            if is_code(name) or path.name == "CMakeLists.txt":
-                tree[name] = path.read_text(encoding="utf-8")
+        code = is_code(name) and name.split("/")[0] in (*SOURCE_FOLDERS, "benchmarks", "tests")
+        lists = path.name == "CMakeLists.txt" or path.suffix == ".cmake" or name in DEPENDENCY_FILES
+        if (code or lists) and path.is_file():
+            tree[name] = path.read_text(encoding="utf-8")
     return tree
 
 

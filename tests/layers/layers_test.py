@@ -110,6 +110,14 @@ class Layers(unittest.TestCase):
         self.expect("targets", {"metrics/binary/forgotten.cc": ""}, "forgotten.cc")
         self.expect("targets", {"tests/metrics/forgotten_test.cc": ""}, "forgotten_test.cc")
 
+    def test_a_library_that_nobody_explained_or_installs_is_found(self):
+        page = "| Eigen (`Eigen3`) | `libeigen3-dev` |"
+        changes = {"docs/dependencies.md": page, "scripts/packages.txt": "libeigen3-dev build - why"}
+        self.expect("dependencies", changes)
+        self.expect("dependencies", {**changes, "CMakeLists.txt": "find_package(OpenCV REQUIRED)"}, "OpenCV")
+        self.expect("dependencies", {**changes, "scripts/packages.txt": ""}, "libeigen3-dev")
+        self.expect("dependencies", {**changes, "docs/dependencies.md": ""}, "libeigen3-dev")
+
 
 if __name__ == "__main__":
     unittest.main()
