@@ -97,7 +97,7 @@ void store_row(const PngHeader& header, Use use, const std::uint8_t* row, const 
 // Otherwise nothing, and the slow way decides. Gives the index of the last data chunk that was
 // needed.
 std::optional<std::size_t> decode_at_once(const PngChunks& chunks, Use use, Raster& raster) {
-  constexpr std::size_t kMost = std::size_t{96} << 20;
+  constexpr std::size_t kMost = std::size_t{96} << 20, kMostKept = std::size_t{8} << 20;
   const PngHeader& header = chunks.header;
   const std::size_t size = row_bytes(header, raster.width);
   if (header.interlaced || (size + 1) > kMost / std::size_t(raster.height)) return {};
@@ -109,28 +109,27 @@ std::optional<std::size_t> decode_at_once(const PngChunks& chunks, Use use, Rast
     packed = joined;
   }
   const std::size_t total = (size + 1) * std::size_t(raster.height);
-  // Not a vector: its zeros would be written over at once.
-  const std::unique_ptr<std::uint8_t[]> rows(new std::uint8_t[total]);
+  // Kept from picture to picture: fresh pages cost as much as unpacking into them.
+  static thread_local std::vector<std::uint8_t> kept;
+  std::vector<std::uint8_t> large;
+  std::vector<std::uint8_t>& rows = total <= kMostKept ? kept : large;
+  if (rows.size() < total) rows.resize(total);
   static thread_local const std::unique_ptr<libdeflate_decompressor,
                                             decltype(&libdeflate_free_decompressor)>
       inflater(libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
   std::size_t used = 0;
   if (!inflater ||
-      libdeflate_zlib_decompress_ex(inflater.get(), packed.data(), packed.size(), rows.get(), total,
-                                    &used, nullptr) != LIBDEFLATE_SUCCESS)
+      libdeflate_zlib_decompress_ex(inflater.get(), packed.data(), packed.size(), rows.data(),
+                                    total, &used, nullptr) != LIBDEFLATE_SUCCESS)
     return {};
 
-  const std::size_t distance = pixel_bytes(header);
   const bool direct = header.bits == 8 && header.samples() == raster.channels;
-  const std::vector<std::uint8_t> black(size);
-  const std::uint8_t* above = black.data();
-  for (int y = 0; y < raster.height; ++y) {
-    std::uint8_t* packed_row = &rows[(size + 1) * std::size_t(y)];
-    std::uint8_t* row = direct ? &raster.pixels[size * std::size_t(y)] : packed_row + 1;
-    if (!unfilter(packed_row[0], packed_row + 1, above, row, size, distance)) refuse_filter();
-    if (!direct) store_row(header, use, row, kWhole, raster.width, y, raster);
-    above = row;
-  }
+  const std::unique_ptr<std::uint8_t[]> wide(
+      direct ? nullptr : new std::uint8_t[size * std::size_t(raster.height)]);
+  std::uint8_t* out = direct ? raster.pixels.data() : wide.get();
+  if (!unfilter_rows(rows.data(), raster.height, size, pixel_bytes(header), out)) refuse_filter();
+  for (int y = 0; y < raster.height && !direct; ++y)
+    store_row(header, use, out + size * std::size_t(y), kWhole, raster.width, y, raster);
   std::size_t last = 0;
   for (std::size_t seen = chunks.data[0].size(); seen < used; seen += chunks.data[++last].size()) {
   }

@@ -1,7 +1,11 @@
 #include "adapters/imaging/png_filter.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
+
+#include "adapters/imaging/png_wave.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -206,5 +210,19 @@ bool unfilter(int filter, const std::uint8_t* packed, const std::uint8_t* above,
   return unfilter_plain(filter, packed, above, row, size, pixel_bytes);
 }
 #endif
+
+bool unfilter_rows(const std::uint8_t* packed, int height, std::size_t size,
+                   std::size_t pixel_bytes, std::uint8_t* out) {
+  for (int y = 0; y < height; ++y)
+    if (packed[std::size_t(y) * (size + 1)] > 4) return false;
+  int done = unfilter_wave(packed, height, size, pixel_bytes, out);
+  const std::vector<std::uint8_t> black(done == 0 ? size : 0);
+  for (; done < height; ++done) {
+    const std::uint8_t* row = packed + std::size_t(done) * (size + 1);
+    std::uint8_t* to = out + std::size_t(done) * size;
+    unfilter(row[0], row + 1, done == 0 ? black.data() : to - size, to, size, pixel_bytes);
+  }
+  return true;
+}
 
 }  // namespace looktwice::imaging

@@ -15,4 +15,9 @@ bool unfilter(int filter, const std::uint8_t* packed, const std::uint8_t* above,
 bool unfilter_plain(int filter, const std::uint8_t* packed, const std::uint8_t* above,
                     std::uint8_t* row, std::size_t size, std::size_t pixel_bytes);
 
+// All rows of a picture: packed[height][1 + size], each row with its filter in front, to
+// out[height][size].
+bool unfilter_rows(const std::uint8_t* packed, int height, std::size_t size,
+                   std::size_t pixel_bytes, std::uint8_t* out);
+
 }  // namespace looktwice::imaging

@@ -61,7 +61,7 @@ Image nearest_resized(const Image& image, int width, int height, const Box& box)
 // Columns: a strip of rows is transposed, so that the weighted sum over columns is one over rows,
 // and back again. A strip fills three of the widest vectors and stays in the second cache.
 Image columns_resized(const Image& image, int first_row, int last_row, int width,
-                      const Taps<std::int32_t>& taps) {
+                      const Taps<TapPair>& taps) {
   const int height = last_row - first_row, channels = image.channels, strip_rows = 96 / channels;
   Image out = blank(width, height, channels);
   const std::size_t strip_bytes = std::size_t(strip_rows) * std::size_t(channels);
@@ -82,8 +82,7 @@ Image columns_resized(const Image& image, int first_row, int last_row, int width
   return out;
 }
 
-Image rows_resized(const Image& image, int skipped_rows, int height,
-                   const Taps<std::int32_t>& taps) {
+Image rows_resized(const Image& image, int skipped_rows, int height, const Taps<TapPair>& taps) {
   Image out = blank(image.width, height, image.channels);
   const std::size_t size = row_bytes(image);
   const Isa isa = best_isa();
@@ -93,7 +92,7 @@ Image rows_resized(const Image& image, int skipped_rows, int height,
   return out;
 }
 
-Image columns_resized_plain(const Image& image, int width, const Taps<std::int32_t>& taps) {
+Image columns_resized_plain(const Image& image, int width, const Taps<TapPair>& taps) {
   Image out = blank(width, image.height, image.channels);
   const std::size_t channels = std::size_t(image.channels);
   for (std::size_t y = 0; y < std::size_t(image.height); ++y)
@@ -105,7 +104,7 @@ Image columns_resized_plain(const Image& image, int width, const Taps<std::int32
   return out;
 }
 
-Image rows_resized_plain(const Image& image, int height, const Taps<std::int32_t>& taps) {
+Image rows_resized_plain(const Image& image, int height, const Taps<TapPair>& taps) {
   Image out = blank(image.width, height, image.channels);
   const std::size_t size = row_bytes(image);
   for (std::size_t y = 0; y < std::size_t(height); ++y)
@@ -134,7 +133,7 @@ Image resized_once(const Image& image, int width, int height, Filter filter, con
   const auto column_taps = [&] {
     return rounded(taps_of(image.width, box.left, box.right, width, filter));
   };
-  const Taps<std::int32_t> row_taps =
+  const Taps<TapPair> row_taps =
       rounded(taps_of(image.height, box.top, box.bottom, height, filter));
   if (plain) {
     const Image half = columns ? columns_resized_plain(image, width, column_taps()) : image;

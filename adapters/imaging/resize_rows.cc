@@ -5,16 +5,15 @@
 
 #include "adapters/imaging/resize_taps.h"
 
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
 #include <immintrin.h>
-#define LOOKTWICE_X86 1
 #endif
 
 namespace looktwice::imaging {
 namespace {
 
 void weighted_rows_plain(const std::uint8_t* rows, std::size_t stride, std::size_t size,
-                         const std::int32_t* weight, int count, std::uint8_t* out) {
+                         const TapPair* pairs, int count, std::uint8_t* out) {
   constexpr std::size_t kBlock = 64;  // sums stay in registers or the nearest cache
   for (std::size_t begin = 0; begin < size; begin += kBlock) {
     const std::size_t width = std::min(kBlock, size - begin);
@@ -22,7 +21,9 @@ void weighted_rows_plain(const std::uint8_t* rows, std::size_t stride, std::size
     std::fill_n(sums, width, std::uint32_t{1} << (kTapBits - 1));
     for (int j = 0; j < count; ++j) {
       const std::uint8_t* row = rows + std::size_t(j) * stride + begin;
-      const auto factor = static_cast<std::uint32_t>(weight[j]);
+      const TapPair& pair = pairs[j / 2];
+      const auto factor =
+          static_cast<std::uint32_t>(pair.high[j % 2] * (1 << kLowBits) + pair.low[j % 2]);
       for (std::size_t x = 0; x < width; ++x) sums[x] += factor * row[x];
     }
     for (std::size_t x = 0; x < width; ++x) {
@@ -42,30 +43,16 @@ void transpose_plain(const std::uint8_t* from, std::size_t from_stride, int widt
 }
 
 #ifdef LOOKTWICE_X86
-// A weight has up to 24 bits, too many for the 16-bit multiplier that adds pairs. So it is split:
-// weight = high * 2^12 + low, with 0 <= low < 2^12, both parts are summed on their own, and
-// (sum_high << 12) + sum_low is the exact sum modulo 2^32.
-constexpr int kLowBits = 12;
-
-struct Pair {  // the parts of two weights as one lane of the multiplier wants them
-  std::int32_t high = 0, low = 0;
-};
-
-Pair pair_of(std::int32_t first, std::int32_t second) {
-  const auto packed = [](std::int32_t a, std::int32_t b) {
-    return static_cast<std::int32_t>((static_cast<std::uint32_t>(b) << 16) |
-                                     (static_cast<std::uint32_t>(a) & 0xffff));
-  };
-  constexpr std::int32_t kMask = (1 << kLowBits) - 1;
-  return {packed(first >> kLowBits, second >> kLowBits), packed(first & kMask, second & kMask)};
+// Two 16-bit numbers as one lane of the multiplier wants them.
+int bits_of(const std::int16_t (&numbers)[2]) {
+  int bits = 0;
+  std::memcpy(&bits, numbers, sizeof bits);
+  return bits;
 }
-
-#define LOOKTWICE_AVX2 __attribute__((target("avx2")))
-#define LOOKTWICE_SSE4 __attribute__((target("sse4.1,ssse3")))
 
 // 32 columns: four groups of eight sums, in the order in which unpacking leaves them.
 LOOKTWICE_AVX2 void weighted_block_avx2(const std::uint8_t* rows, std::size_t stride,
-                                        const std::int32_t* weight, int count, std::uint8_t* out) {
+                                        const TapPair* pairs, int count, std::uint8_t* out) {
   const __m256i zero = _mm256_setzero_si256();
   __m256i high[4] = {zero, zero, zero, zero}, low[4] = {zero, zero, zero, zero};
   for (int j = 0; j < count; j += 2) {
@@ -74,14 +61,14 @@ LOOKTWICE_AVX2 void weighted_block_avx2(const std::uint8_t* rows, std::size_t st
     const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row));
     const __m256i b =
         alone ? zero : _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + stride));
-    const Pair pair = pair_of(weight[j], alone ? 0 : weight[j + 1]);
-    const __m256i by_high = _mm256_set1_epi32(pair.high), by_low = _mm256_set1_epi32(pair.low);
+    const __m256i by_high = _mm256_set1_epi32(bits_of(pairs[j / 2].high));
+    const __m256i by_low = _mm256_set1_epi32(bits_of(pairs[j / 2].low));
     const __m256i front = _mm256_unpacklo_epi8(a, b), back = _mm256_unpackhi_epi8(a, b);
-    const __m256i pairs[4] = {_mm256_unpacklo_epi8(front, zero), _mm256_unpackhi_epi8(front, zero),
+    const __m256i words[4] = {_mm256_unpacklo_epi8(front, zero), _mm256_unpackhi_epi8(front, zero),
                               _mm256_unpacklo_epi8(back, zero), _mm256_unpackhi_epi8(back, zero)};
     for (int g = 0; g < 4; ++g) {
-      high[g] = _mm256_add_epi32(high[g], _mm256_madd_epi16(pairs[g], by_high));
-      low[g] = _mm256_add_epi32(low[g], _mm256_madd_epi16(pairs[g], by_low));
+      high[g] = _mm256_add_epi32(high[g], _mm256_madd_epi16(words[g], by_high));
+      low[g] = _mm256_add_epi32(low[g], _mm256_madd_epi16(words[g], by_low));
     }
   }
   const __m256i half = _mm256_set1_epi32(1 << (kTapBits - 1));
@@ -99,7 +86,7 @@ LOOKTWICE_AVX2 void weighted_block_avx2(const std::uint8_t* rows, std::size_t st
 
 // The same for 16 columns.
 LOOKTWICE_SSE4 void weighted_block_sse4(const std::uint8_t* rows, std::size_t stride,
-                                        const std::int32_t* weight, int count, std::uint8_t* out) {
+                                        const TapPair* pairs, int count, std::uint8_t* out) {
   const __m128i zero = _mm_setzero_si128();
   __m128i high[4] = {zero, zero, zero, zero}, low[4] = {zero, zero, zero, zero};
   for (int j = 0; j < count; j += 2) {
@@ -108,14 +95,14 @@ LOOKTWICE_SSE4 void weighted_block_sse4(const std::uint8_t* rows, std::size_t st
     const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row));
     const __m128i b =
         alone ? zero : _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + stride));
-    const Pair pair = pair_of(weight[j], alone ? 0 : weight[j + 1]);
-    const __m128i by_high = _mm_set1_epi32(pair.high), by_low = _mm_set1_epi32(pair.low);
+    const __m128i by_high = _mm_set1_epi32(bits_of(pairs[j / 2].high));
+    const __m128i by_low = _mm_set1_epi32(bits_of(pairs[j / 2].low));
     const __m128i front = _mm_unpacklo_epi8(a, b), back = _mm_unpackhi_epi8(a, b);
-    const __m128i pairs[4] = {_mm_unpacklo_epi8(front, zero), _mm_unpackhi_epi8(front, zero),
+    const __m128i words[4] = {_mm_unpacklo_epi8(front, zero), _mm_unpackhi_epi8(front, zero),
                               _mm_unpacklo_epi8(back, zero), _mm_unpackhi_epi8(back, zero)};
     for (int g = 0; g < 4; ++g) {
-      high[g] = _mm_add_epi32(high[g], _mm_madd_epi16(pairs[g], by_high));
-      low[g] = _mm_add_epi32(low[g], _mm_madd_epi16(pairs[g], by_low));
+      high[g] = _mm_add_epi32(high[g], _mm_madd_epi16(words[g], by_high));
+      low[g] = _mm_add_epi32(low[g], _mm_madd_epi16(words[g], by_low));
     }
   }
   const __m128i half = _mm_set1_epi32(1 << (kTapBits - 1));
@@ -131,11 +118,11 @@ LOOKTWICE_SSE4 void weighted_block_sse4(const std::uint8_t* rows, std::size_t st
 
 template <std::size_t kWidth, class Block>
 void weighted_blocks(const std::uint8_t* rows, std::size_t stride, std::size_t size,
-                     const std::int32_t* weight, int count, std::uint8_t* out, Block block) {
+                     const TapPair* pairs, int count, std::uint8_t* out, Block block) {
   for (std::size_t x = 0; x + kWidth <= size; x += kWidth)
-    block(rows + x, stride, weight, count, out + x);
+    block(rows + x, stride, pairs, count, out + x);
   // The last block overlaps the one before, so that 518 columns need no loop for a rest of 6.
-  if (size % kWidth != 0) block(rows + size - kWidth, stride, weight, count, out + size - kWidth);
+  if (size % kWidth != 0) block(rows + size - kWidth, stride, pairs, count, out + size - kWidth);
 }
 
 // 16 x 16 bytes in four rounds of unpacking.
@@ -155,9 +142,18 @@ void transpose_16x16(const std::uint8_t* from, std::size_t from_stride, std::uin
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * to_stride), a[i]);
 }
 
-// 4 x 4 pixels of 3 bytes. Reads and writes 16 bytes where 12 are meant.
+// Four pixels of 3 bytes: of all 16 bytes written the last 4 are rubbish, which is welcome where
+// the next four pixels are written later (`more`).
+LOOKTWICE_SSE4 inline void store_pixels(std::uint8_t* to, __m128i pixels, bool more) {
+  if (more) return _mm_storeu_si128(reinterpret_cast<__m128i*>(to), pixels);
+  const int last = _mm_extract_epi32(pixels, 2);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), pixels);
+  std::memcpy(to + 8, &last, 4);
+}
+
+// 4 x 4 pixels of 3 bytes. Reads 16 bytes of each row where 12 are meant.
 LOOKTWICE_SSE4 void transpose_4x4_rgb(const std::uint8_t* from, std::size_t from_stride,
-                                      std::uint8_t* to, std::size_t to_stride) {
+                                      std::uint8_t* to, std::size_t to_stride, bool more) {
   const __m128i widen = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
   const __m128i narrow = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
   __m128i row[4];
@@ -168,30 +164,64 @@ LOOKTWICE_SSE4 void transpose_4x4_rgb(const std::uint8_t* from, std::size_t from
   const __m128i c = _mm_unpacklo_epi32(row[2], row[3]), d = _mm_unpackhi_epi32(row[2], row[3]);
   const __m128i column[4] = {_mm_unpacklo_epi64(a, c), _mm_unpackhi_epi64(a, c),
                              _mm_unpacklo_epi64(b, d), _mm_unpackhi_epi64(b, d)};
+  for (std::size_t i = 0; i < 4; ++i)
+    store_pixels(to + i * to_stride, _mm_shuffle_epi8(column[i], narrow), more);
+}
+
+// Two of them side by side: 8 pixels of 4 rows.
+LOOKTWICE_AVX2 void transpose_8x4_rgb(const std::uint8_t* from, std::size_t from_stride,
+                                      std::uint8_t* to, std::size_t to_stride, bool more) {
+  const __m256i widen = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
+  const __m256i narrow = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+  __m256i row[4];
+  for (std::size_t i = 0; i < 4; ++i)
+    row[i] = _mm256_shuffle_epi8(
+        _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(from + i * from_stride + 12),
+                            reinterpret_cast<const __m128i*>(from + i * from_stride)),
+        widen);
+  const __m256i a = _mm256_unpacklo_epi32(row[0], row[1]),
+                b = _mm256_unpackhi_epi32(row[0], row[1]);
+  const __m256i c = _mm256_unpacklo_epi32(row[2], row[3]),
+                d = _mm256_unpackhi_epi32(row[2], row[3]);
+  const __m256i column[4] = {_mm256_unpacklo_epi64(a, c), _mm256_unpackhi_epi64(a, c),
+                             _mm256_unpacklo_epi64(b, d), _mm256_unpackhi_epi64(b, d)};
   for (std::size_t i = 0; i < 4; ++i) {
-    const __m128i pixels = _mm_shuffle_epi8(column[i], narrow);
-    const int last = _mm_extract_epi32(pixels, 2);
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + i * to_stride), pixels);
-    std::memcpy(to + i * to_stride + 8, &last, 4);
+    const __m256i pixels = _mm256_shuffle_epi8(column[i], narrow);
+    store_pixels(to + i * to_stride, _mm256_castsi256_si128(pixels), more);
+    store_pixels(to + (i + 4) * to_stride, _mm256_extracti128_si256(pixels, 1), more);
   }
 }
 
 void transpose_rgb(const std::uint8_t* from, std::size_t from_stride, int width, int height,
                    std::uint8_t* to, std::size_t to_stride) {
   const int tiled_width = width / 4 * 4, tiled_height = height / 4 * 4;
-  const auto plain = [&](int x, int y, int columns, int rows) {
-    transpose_plain(from + std::size_t(y) * from_stride + 3 * std::size_t(x), from_stride, columns,
-                    rows, 3, to + std::size_t(x) * to_stride + 3 * std::size_t(y), to_stride);
+  const auto in = [&](int x, int y) {
+    return from + std::size_t(y) * from_stride + 3 * std::size_t(x);
   };
-  for (int x = 0; x < tiled_width; x += 4)
+  const auto out = [&](int x, int y) {
+    return to + std::size_t(x) * to_stride + 3 * std::size_t(y);
+  };
+  const auto plain = [&](int x, int y, int columns, int rows) {
+    transpose_plain(in(x, y), from_stride, columns, rows, 3, out(x, y), to_stride);
+  };
+  const bool wide = best_isa() == Isa::avx2;
+  for (int x = 0; x < tiled_width;) {
+    const int columns =
+        wide && x + 12 <= tiled_width ? 8 : 4;  // the last 4 on their own, see below
     for (int y = 0; y < tiled_height; y += 4) {
-      if (x + 4 == tiled_width && y + 4 == tiled_height) {
-        plain(x, y, 4, 4);  // nothing may lie behind it that could be read
+      const bool more = y + 4 < tiled_height;
+      if (columns == 8) {
+        transpose_8x4_rgb(in(x, y), from_stride, out(x, y), to_stride, more);
+      } else if (x + 4 < tiled_width || more) {
+        transpose_4x4_rgb(in(x, y), from_stride, out(x, y), to_stride, more);
       } else {
-        transpose_4x4_rgb(from + std::size_t(y) * from_stride + 3 * std::size_t(x), from_stride,
-                          to + std::size_t(x) * to_stride + 3 * std::size_t(y), to_stride);
+        plain(x, y, 4, 4);  // nothing may lie behind it that could be read
       }
     }
+    x += columns;
+  }
   plain(0, tiled_height, width, height - tiled_height);
   plain(tiled_width, 0, width - tiled_width, tiled_height);
 }
@@ -212,27 +242,16 @@ void transpose_bytes(const std::uint8_t* from, std::size_t from_stride, int widt
 
 }  // namespace
 
-Isa best_isa() {
-#ifdef LOOKTWICE_X86
-  static const Isa best = __builtin_cpu_supports("avx2")     ? Isa::avx2
-                          : __builtin_cpu_supports("sse4.1") ? Isa::sse4
-                                                             : Isa::plain;
-  return best;
-#else
-  return Isa::plain;
-#endif
-}
-
 void weighted_rows(Isa isa, const std::uint8_t* rows, std::size_t stride, std::size_t size,
-                   const std::int32_t* weight, int count, std::uint8_t* out) {
+                   const TapPair* pairs, int count, std::uint8_t* out) {
 #ifdef LOOKTWICE_X86
   if (isa == Isa::avx2 && size >= 32)
-    return weighted_blocks<32>(rows, stride, size, weight, count, out, weighted_block_avx2);
+    return weighted_blocks<32>(rows, stride, size, pairs, count, out, weighted_block_avx2);
   if (isa != Isa::plain && size >= 16)
-    return weighted_blocks<16>(rows, stride, size, weight, count, out, weighted_block_sse4);
+    return weighted_blocks<16>(rows, stride, size, pairs, count, out, weighted_block_sse4);
 #endif
   static_cast<void>(isa);
-  weighted_rows_plain(rows, stride, size, weight, count, out);
+  weighted_rows_plain(rows, stride, size, pairs, count, out);
 }
 
 void transpose(const std::uint8_t* from, std::size_t from_stride, int width, int height,

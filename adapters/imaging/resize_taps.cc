@@ -97,12 +97,27 @@ Taps<double> taps_of(int in_size, float in_begin, float in_end, int out_size, Fi
   return taps;
 }
 
-Taps<std::int32_t> rounded(const Taps<double>& taps) {
-  Taps<std::int32_t> out{.most = taps.most, .first = taps.first, .count = taps.count};
-  out.weight.reserve(taps.weight.size());
-  for (const double weight : taps.weight)
-    out.weight.push_back(
-        static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kTapBits)));
+TapPair pair_of(std::int32_t first, std::int32_t second) {
+  const auto high = [](std::int32_t weight) {
+    return static_cast<std::int16_t>(weight >> kLowBits);
+  };
+  const auto low = [](std::int32_t weight) {
+    return static_cast<std::int16_t>(weight & ((1 << kLowBits) - 1));
+  };
+  return {{high(first), high(second)}, {low(first), low(second)}};
+}
+
+Taps<TapPair> rounded(const Taps<double>& taps) {
+  const auto fixed = [](double weight) {
+    return static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kTapBits));
+  };
+  Taps<TapPair> out{.most = (taps.most + 1) / 2, .first = taps.first, .count = taps.count};
+  out.weight.reserve(taps.first.size() * std::size_t(out.most));
+  for (std::size_t i = 0; i < taps.first.size(); ++i) {
+    const double* weight = &taps.weight[i * std::size_t(taps.most)];
+    for (int j = 0; j < taps.most; j += 2)  // weights beyond the count are 0
+      out.weight.push_back(pair_of(fixed(weight[j]), j + 1 < taps.most ? fixed(weight[j + 1]) : 0));
+  }
   return out;
 }
 

@@ -128,9 +128,11 @@ TEST(Resize, WeightedRowsAgreeOnEveryInstructionSet) {
     const int count = 1 + static_cast<int>(random() % 14);
     std::vector<std::uint8_t> rows(stride * std::size_t(count));
     for (std::uint8_t& value : rows) value = static_cast<std::uint8_t>(random());
-    std::vector<std::int32_t> weight;
-    for (int j = 0; j < count; ++j)
-      weight.push_back(static_cast<std::int32_t>(random() % 6000000) - 1000000);
+    std::vector<TapPair> weight;
+    for (int j = 0; j < count; j += 2) {
+      const auto any = [&] { return static_cast<std::int32_t>(random() % 6000000) - 1000000; };
+      weight.push_back(pair_of(any(), j + 1 < count ? any() : 0));
+    }
     std::vector<std::uint8_t> plain(size), vectors(size);
     weighted_rows(Isa::plain, rows.data(), stride, size, weight.data(), count, plain.data());
     for (const Isa isa : {Isa::sse4, Isa::avx2}) {
