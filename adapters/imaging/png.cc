@@ -102,18 +102,23 @@ std::optional<std::size_t> decode_at_once(const PngChunks& chunks, Use use, Rast
   const std::size_t size = row_bytes(header, raster.width);
   if (header.interlaced || (size + 1) > kMost / std::size_t(raster.height)) return {};
 
-  std::vector<std::uint8_t> joined;
+  // Kept from picture to picture: fresh pages cost as much as unpacking into them.
+  static thread_local std::vector<std::uint8_t> kept_rows, kept_joined;
+  std::vector<std::uint8_t> large_rows, large_joined;
+  const std::size_t total = (size + 1) * std::size_t(raster.height);
+  std::vector<std::uint8_t>& rows = total <= kMostKept ? kept_rows : large_rows;
+  std::vector<std::uint8_t>& joined = total <= kMostKept ? kept_joined : large_joined;
+  if (rows.size() < total) rows.resize(total);
   Bytes packed = chunks.data.front();
   if (chunks.data.size() > 1) {
-    for (const Bytes piece : chunks.data) joined.insert(joined.end(), piece.begin(), piece.end());
+    joined.clear();
+    for (const Bytes piece : chunks.data) {
+      if (joined.size() + piece.size() > 2 * total + kMostKept)
+        return {};  // far more than the picture needs
+      joined.insert(joined.end(), piece.begin(), piece.end());
+    }
     packed = joined;
   }
-  const std::size_t total = (size + 1) * std::size_t(raster.height);
-  // Kept from picture to picture: fresh pages cost as much as unpacking into them.
-  static thread_local std::vector<std::uint8_t> kept;
-  std::vector<std::uint8_t> large;
-  std::vector<std::uint8_t>& rows = total <= kMostKept ? kept : large;
-  if (rows.size() < total) rows.resize(total);
   static thread_local const std::unique_ptr<libdeflate_decompressor,
                                             decltype(&libdeflate_free_decompressor)>
       inflater(libdeflate_alloc_decompressor(), libdeflate_free_decompressor);

@@ -212,6 +212,7 @@ void transpose_rgb(const std::uint8_t* from, std::size_t from_stride, int width,
         wide && x + 12 <= tiled_width ? 8 : 4;  // the last 4 on their own, see below
     for (int y = 0; y < tiled_height; y += 4) {
       const bool more = y + 4 < tiled_height;
+      for (int i = 0; i < 4; ++i) __builtin_prefetch(in(x, y + i) + 256);
       if (columns == 8) {
         transpose_8x4_rgb(in(x, y), from_stride, out(x, y), to_stride, more);
       } else if (x + 4 < tiled_width || more) {
