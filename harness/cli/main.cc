@@ -1,4 +1,5 @@
 // looktwice: the command line. Turns every failure into one line on stderr and the exit code of harness/core/error.h.
+#include <cxxabi.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <exception>
 #include <new>
 #include <string_view>
+#include <typeinfo>
 
 #include "harness/cli/command.h"
 #include "harness/cli/print.h"
@@ -38,17 +40,18 @@ void say(std::string_view message) {
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, message.data(), message.size());
 }
 
-// Destructors of nlohmann/json allocate and so may end here when memory is short. What is journalled is safe however we die.
+// When memory is short, destructors of nlohmann/json and some noexcept calls of the standard library end here: the first with a
+// bad_alloc, the second without an exception. What is journalled is safe however we die.
 [[noreturn]] void end_without_core() noexcept {
-  Kind kind = Kind::internal;
-  try {
-    if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
-  } catch (const std::bad_alloc&) {
-    kind = Kind::incomplete;
-  } catch (...) {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (!type || *type == typeid(std::bad_alloc)) {
+    say(kOutOfMemory);
+    ::_exit(static_cast<int>(Kind::incomplete));
   }
-  say(kind == Kind::incomplete ? kOutOfMemory : "looktwice: internal: terminated; please report this\n");
-  ::_exit(static_cast<int>(kind));
+  say("looktwice: internal: terminated by ");
+  say(type->name());
+  say("; please report this\n");
+  ::_exit(static_cast<int>(Kind::internal));
 }
 
 int exit_code_of(const std::vector<std::string>& words) {
