@@ -71,6 +71,11 @@ reports::Page page_of(const DatasetEntry& entry, const std::string& variant, con
                                           : v.known_edition ? "All counts are those of the literature."
                                                             : "UNKNOWN EDITION: the counts are not those of the literature."},
                            .table = counts});
+  if (v.masks > 0) {
+    std::string values = "Masks hold";
+    for (const auto& [value, masks] : v.mask_values) values += " " + std::to_string(value);
+    page.sections.back().paragraphs.push_back(values + "; whatever is not 0 is anomalous.");
+  }
   if (!v.findings.empty() || !set.warnings.empty()) {
     reports::Table table{.columns = {{.title = "level"}, {.title = "count", .align = Align::right}, {.title = "what"}, {.title = "for example", .may_shorten = true}}};
     for (const Finding& finding : v.findings)

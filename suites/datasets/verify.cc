@@ -82,7 +82,6 @@ class Verifier {
     look_at_masks(codec, threads, progress);
     compare_counts();
     find_copies();
-    for (const std::string& warning : set_.warnings) add(Level::warning, warning);
     result_.fingerprint = fingerprint(set_.test, set_.root, threads);
     for (auto& [key, finding] : findings_) {
       std::sort(finding.where.begin(), finding.where.end());

@@ -65,7 +65,6 @@ TEST(Verify, EveryKindOfFaultIsFound) {
   mini.text("ground_truth/bad/004.png", "not a mask");
   mini.mask("ground_truth/good/000.png", 255);  // set on a normal image
   mini.mask("ground_truth/good/001.png", 0);    // all zero, as it should be
-  mini.picture("test/bad/005.png");             // without a mask
   std::filesystem::copy(mini.path("test/good/001.png"), mini.path("test/bad/006.png"));
   mini.mask("ground_truth/bad/006.png", 255);
   std::filesystem::copy(mini.path("test/good/002.png"), mini.path("test/good/011.png"));
@@ -103,7 +102,6 @@ TEST(Verify, EveryKindOfFaultIsFound) {
     EXPECT_EQ(found->count, one.count) << one.what;
     EXPECT_EQ(found->where.front(), one.where);
   }
-  EXPECT_NE(finding(result, "anomalous images without a mask: test/bad/005.png"), nullptr);
 }
 
 TEST(Verify, CountsAreComparedWithTheLiterature) {
@@ -121,7 +119,6 @@ TEST(Verify, CountsAreComparedWithTheLiterature) {
   EXPECT_FALSE(result.known_edition);
   EXPECT_EQ(result.classes[0].found.normal, 99);
   EXPECT_EQ(result.classes[0].expected->normal, 100);
-  EXPECT_NE(finding(result, "unknown edition"), nullptr);
   EXPECT_TRUE(result.sound());
 }
 
