@@ -112,7 +112,8 @@ class Run {
       manifest_.tasks.push_back({.task = task.name,
                                  .variant = task.variant,
                                  .root = fs::absolute(task.root),
-                                 .fingerprint = task.fingerprint,
+                                 .fingerprint = task.fingerprint.data,
+                                 .references = task.fingerprint.references,
                                  .samples = static_cast<std::int64_t>(task.samples.size()),
                                  .warnings = task.warnings});
       manifest_.partial = manifest_.partial || task.samples_in_set > static_cast<std::int64_t>(task.samples.size());

@@ -43,9 +43,9 @@ std::vector<run::Task> tasks_of(const store::Manifest& manifest, const ScoreComm
          .limit = used_number<std::int64_t>(manifest, "limit"),
          .threads = threads,
          .codec = codec}));
-    if (tasks.back().fingerprint != there.fingerprint)
+    if (tasks.back().fingerprint.data != there.fingerprint || tasks.back().fingerprint.references != there.references)
       throw Error(Kind::data, printable(tasks.back().root.string()) + ": the data of " + there.task +
-                                  " changed since the run (fingerprint " + tasks.back().fingerprint.substr(0, 12) +
+                                  " changed since the run (fingerprint " + tasks.back().fingerprint.data.substr(0, 12) +
                                   ", the run has " + there.fingerprint.substr(0, 12) + ")");
   }
   return tasks;

@@ -114,6 +114,7 @@ std::map<std::string, std::string> identity(const store::Manifest& m) {
     const std::string place = "task " + std::to_string(i + 1);
     all[place] = m.tasks[i].task + (m.tasks[i].variant.empty() ? "" : ":" + m.tasks[i].variant);
     all[place + " data"] = m.tasks[i].fingerprint;
+    all[place + " references"] = m.tasks[i].references;
   }
   return all;
 }

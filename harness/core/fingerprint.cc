@@ -47,54 +47,73 @@ class Contents {
   std::map<std::string, std::string> hashes_;
 };
 
-// Fields are set apart by bytes that ids do not hold, so no two lists give the same text.
-std::string line_of(const Sample& sample, const std::filesystem::path& root,
-                    const Contents& contents) {
-  std::string line = sample.id;
-  const auto field = [&](const std::string& text) {
-    line += '\0';
-    line += text;
-  };
-  const auto content = [&](const std::filesystem::path& path) {
-    field(path.lexically_relative(root).generic_string());
-    field(contents.of(path));
-  };
-  const auto picture = [&](const ImageFile& file) {
+// One sample's fields, set apart by bytes that ids do not hold, so no two lists give the same text.
+class Line {
+ public:
+  Line(const Sample& sample, const std::filesystem::path& root, const Contents& contents)
+      : root_(root), contents_(contents), text_(sample.id) {}
+
+  void field(const std::string& text) {
+    text_ += '\0';
+    text_ += text;
+  }
+  void content(const std::filesystem::path& path) {
+    field(path.lexically_relative(root_).generic_string());
+    field(contents_.of(path));
+  }
+  void picture(const ImageFile& file) {
     content(file.path);
     if (!file.region) return field("whole");
     const Region& part = *file.region;
     field(std::to_string(part.x) + "," + std::to_string(part.y) + "," + std::to_string(part.width) +
           "," + std::to_string(part.height));
-  };
-  field(sample.category);
-  field(!sample.truth.anomalous ? "?" : *sample.truth.anomalous ? "1" : "0");
-  field(sample.truth.has_mask ? "mask" : "no mask");
-  picture(sample.image);
-  field(std::to_string(sample.truth.masks.size()));
-  for (const auto& mask : sample.truth.masks) content(mask);
-  for (const ImageFile& reference : sample.references) picture(reference);
-  line += '\n';
-  return line;
+  }
+  std::string text() const { return text_ + '\n'; }
+
+ private:
+  const std::filesystem::path& root_;
+  const Contents& contents_;
+  std::string text_;
+};
+
+std::string data_line(const Sample& sample, Line line) {
+  line.field(sample.category);
+  line.field(!sample.truth.anomalous ? "?" : *sample.truth.anomalous ? "1" : "0");
+  line.field(sample.truth.has_mask ? "mask" : "no mask");
+  line.picture(sample.image);
+  line.field(std::to_string(sample.truth.masks.size()));
+  for (const auto& mask : sample.truth.masks) line.content(mask);
+  return line.text();
+}
+
+std::string reference_line(const Sample& sample, Line line) {
+  for (const ImageFile& reference : sample.references) line.picture(reference);
+  return line.text();
 }
 
 }  // namespace
 
-std::string fingerprint(std::span<const Sample> samples, const std::filesystem::path& root,
+Fingerprint fingerprint(std::span<const Sample> samples, const std::filesystem::path& root,
                         int threads) {
   Contents contents;
+  bool has_references = false;
   std::vector<const Sample*> ordered;
   for (const Sample& sample : samples) {
     ordered.push_back(&sample);
     contents.add(sample.image.path);
     for (const auto& mask : sample.truth.masks) contents.add(mask);
     for (const ImageFile& reference : sample.references) contents.add(reference.path);
+    has_references = has_references || !sample.references.empty();
   }
   std::sort(ordered.begin(), ordered.end(),
             [](const Sample* a, const Sample* b) { return a->id < b->id; });
   contents.read(threads);
-  Sha256 sum;
-  for (const Sample* sample : ordered) sum.add(line_of(*sample, root, contents));
-  return sum.hex();
+  Sha256 data, references;
+  for (const Sample* sample : ordered) {
+    data.add(data_line(*sample, {*sample, root, contents}));
+    references.add(reference_line(*sample, {*sample, root, contents}));
+  }
+  return {.data = data.hex(), .references = has_references ? references.hex() : ""};
 }
 
 }  // namespace looktwice

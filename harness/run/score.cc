@@ -132,7 +132,7 @@ store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& mar
                              .variant = plan.variant,
                              .headline = plan.headline,
                              .published = plan.published,
-                             .fingerprint = task.fingerprint,
+                             .fingerprint = task.fingerprint.data,
                              .partial = shown < task.samples_in_set};
   if (summary.partial)
     summary.limited = std::to_string(shown) + " of " + std::to_string(task.samples_in_set) + " samples";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/core/fingerprint.h"
 #include "harness/core/suite.h"
 
 namespace looktwice::run {
@@ -18,7 +19,7 @@ struct Task {
   std::filesystem::path root = {};
   std::vector<Sample> samples = {};
   std::vector<std::string> warnings = {};
-  std::string fingerprint = {};
+  Fingerprint fingerprint = {};
   std::int64_t samples_in_set = 0;  // before --limit
 
   std::string full_name() const { return variant.empty() ? name : name + ":" + variant; }

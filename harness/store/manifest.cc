@@ -11,6 +11,7 @@ std::string json_of(const Manifest& m) {
                      {"variant", task.variant},
                      {"root", task.root.string()},
                      {"fingerprint", task.fingerprint},
+                     {"references", task.references},
                      {"samples", task.samples},
                      {"warnings", task.warnings}});
   return pretty({{"schema", 1},
@@ -56,6 +57,7 @@ Manifest read_manifest(const std::filesystem::path& file) {
     entry.read("root", root);
     task.root = root;
     entry.read("fingerprint", task.fingerprint);
+    entry.read("references", task.references);
     entry.read("samples", task.samples);
     entry.read("warnings", task.warnings);
     m.tasks.push_back(std::move(task));

@@ -13,6 +13,7 @@ struct TaskManifest {
   std::string task = {}, variant = {};
   std::filesystem::path root = {};  // folder of the data set; images of outcomes are relative to it
   std::string fingerprint = {};     // SHA-256 over ids, truths and contents of the pictures
+  std::string references = {};      // the same of the normal pictures shown beside them; empty: none
   std::int64_t samples = 0;
   std::vector<std::string> warnings = {};
 };

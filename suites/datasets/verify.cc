@@ -82,7 +82,7 @@ class Verifier {
     look_at_masks(codec, threads, progress);
     compare_counts();
     find_copies();
-    result_.fingerprint = fingerprint(set_.test, set_.root, threads);
+    result_.fingerprint = fingerprint(set_.test, set_.root, threads).data;
     for (auto& [key, finding] : findings_) {
       std::sort(finding.where.begin(), finding.where.end());
       if (finding.where.size() > kMostExamples) finding.where.resize(kMostExamples);

@@ -21,7 +21,7 @@ void make(Miniature& mini, const std::string& under) {
 }
 
 std::string sum(const Dataset& set, int threads = 1) {
-  return fingerprint(set.test, set.root, threads);
+  return fingerprint(set.test, set.root, threads).data;
 }
 
 TEST(Fingerprint, IsTheSameForACopyAndAnyThreadsAndOrder) {
@@ -55,11 +55,24 @@ TEST(Fingerprint, ChangesWithEverythingThatDecidesAScore) {
   EXPECT_TRUE(changed([](auto& s) { s[0].truth.anomalous = !*s[0].truth.anomalous; }));
   EXPECT_TRUE(changed([](auto& s) { s[0].truth.masks.clear(); }));
   EXPECT_TRUE(changed([](auto& s) { s[0].image.region = Region{0, 0, 4, 4}; }));
-  EXPECT_TRUE(changed([](auto& s) { s[0].references.push_back(s[5].image); }));
   EXPECT_TRUE(changed([](auto& s) { s.pop_back(); }));
   EXPECT_FALSE(changed([](auto&) {}));
   mini.picture("test/good/001.png", 8, 9);
   EXPECT_NE(sum(set), before);
+}
+
+TEST(Fingerprint, ReferencesAreToldApartFromWhatIsJudged) {
+  Miniature mini;
+  make(mini, "");
+  Dataset set = loaded("folder", mini.path());
+  const Fingerprint none = fingerprint(set.test, set.root, 1);
+  EXPECT_EQ(none.references, "");
+  set.test[0].references.push_back(set.test[5].image);
+  const Fingerprint one = fingerprint(set.test, set.root, 1);
+  EXPECT_EQ(one.data, none.data);
+  EXPECT_EQ(one.references.size(), 64u);
+  set.test[0].references[0] = set.test[4].image;
+  EXPECT_NE(fingerprint(set.test, set.root, 1).references, one.references);
 }
 
 TEST(Fingerprint, AnUnreadableFileIsNoReasonToStop) {
