@@ -1,4 +1,5 @@
-// What the harness itself costs: a model that answers at once, no pictures decoded. Bound: one JSON line and one write(2) per sample.
+// What the harness itself costs: a model that answers at once, no pictures decoded. Bound: one JSON
+// line and one write(2) per sample.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Answers one request at a time and stamps how long the harness takes between an answer and the next request: the latency it adds.
+// Answers one request at a time and stamps how long the harness takes between an answer and the
+// next request: the latency it adds.
 class Stamping final : public Adapter {
  public:
   explicit Stamping(int batch) : batch_(batch) {}
@@ -51,11 +53,20 @@ void predict_null(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * samples);
   std::ranges::sort(added);
-  const auto at = [&](double q) { return static_cast<double>(added[static_cast<std::size_t>(q * static_cast<double>(added.size() - 1))]) / 1000; };
+  const auto at = [&](double q) {
+    return static_cast<double>(
+               added[static_cast<std::size_t>(q * static_cast<double>(added.size() - 1))]) /
+           1000;
+  };
   state.counters["added_p50_us"] = at(0.5);
   state.counters["added_p99_us"] = at(0.99);
 }
-BENCHMARK(predict_null)->ArgNames({"samples", "batch"})->Args({40000, 1})->Args({40000, 16})->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
+BENCHMARK(predict_null)
+    ->ArgNames({"samples", "batch"})
+    ->Args({40000, 1})
+    ->Args({40000, 16})
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime();
 
 }  // namespace
 }  // namespace looktwice::run

@@ -1,6 +1,6 @@
-// A metric as the harness drives it: observations in, values out (those that share their work come together). Order, thread count and the way observations are split
-// between merged parts never change the bits of the result.
-// Not here: samples, files, models, grouping into classes.
+// A metric as the harness drives it: observations in, values out (those that share their work come
+// together). Order, thread count and the way observations are split between merged parts never
+// change the bits of the result. Not here: samples, files, models, grouping into classes.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,9 @@
 
 namespace looktwice::metrics {
 
-// What a metric may look at. A field that it needs and that is missing makes it skip the observation, counted.
-// Non-finite scores and map values throw std::invalid_argument that names `id`.
+// What a metric may look at. A field that it needs and that is missing makes it skip the
+// observation, counted. Non-finite scores and map values throw std::invalid_argument that names
+// `id`.
 struct Observation {
   std::string_view id = {};
   std::optional<bool> positive = {};   // the truth: anomalous
@@ -35,11 +36,13 @@ struct Interval {
 struct Value {
   std::string name = {};
   std::optional<double> value = {};
-  std::string reason = {};               // why there is no value
-  std::int64_t used = 0, skipped = 0;    // observations
+  std::string reason = {};             // why there is no value
+  std::int64_t used = 0, skipped = 0;  // observations
   std::optional<Interval> interval = {};
-  std::optional<double> threshold = {};  // the score at which the value is reached, where that makes sense
-  // For the interval of a mean over classes: either a variance (DeLong) or bootstrap replicates, index = replicate.
+  std::optional<double> threshold =
+      {};  // the score at which the value is reached, where that makes sense
+  // For the interval of a mean over classes: either a variance (DeLong) or bootstrap replicates,
+  // index = replicate.
   std::optional<double> variance = {};
   std::vector<double> replicates = {};
   // By how much the value is expected to be too high, as the bootstrap tells: F1-max, because its
@@ -49,17 +52,18 @@ struct Value {
 };
 
 struct MetricOptions {
-  double threshold = 0.5;   // of accuracy, precision, recall, F1 at a threshold
-  double fpr_limit = 0.3;   // of AUPRO
-  std::uint64_t seed = 0;   // of the bootstrap
-  int resamples = 1000;     // 0: no bootstrap
-  int threads = 1;          // never changes the result
+  double threshold = 0.5;  // of accuracy, precision, recall, F1 at a threshold
+  double fpr_limit = 0.3;  // of AUPRO
+  std::uint64_t seed = 0;  // of the bootstrap
+  int resamples = 1000;    // 0: no bootstrap
+  int threads = 1;         // never changes the result
 };
 
 class Metric {
  public:
   virtual ~Metric() = default;
-  // How often all observations must be shown, in the same order or not. Pixel metrics stream twice so that no map is kept.
+  // How often all observations must be shown, in the same order or not. Pixel metrics stream twice
+  // so that no map is kept.
   virtual int passes() const { return 1; }
   // Called before each pass on the one object that holds the merged result of the pass before.
   virtual void begin_pass(int /*pass*/) {}

@@ -32,25 +32,42 @@ std::string pair_text(const ExpectedCount& count) {
 }
 
 bool agrees(const datasets::ClassCount& row) {
-  return !row.expected ||
-         (row.expected->normal == row.found.normal && row.expected->anomalous == row.found.anomalous);
+  return !row.expected || (row.expected->normal == row.found.normal &&
+                           row.expected->anomalous == row.found.anomalous);
 }
 
-Json json_of(const DatasetEntry& entry, const std::string& variant, const Dataset& set, const Verification& v) {
+Json json_of(const DatasetEntry& entry, const std::string& variant, const Dataset& set,
+             const Verification& v) {
   Json classes = Json::array(), findings = Json::array();
   for (const datasets::ClassCount& row : v.classes) {
-    Json line = {{"class", row.category}, {"normal", row.found.normal}, {"anomalous", row.found.anomalous}, {"train", row.train}};
+    Json line = {{"class", row.category},
+                 {"normal", row.found.normal},
+                 {"anomalous", row.found.anomalous},
+                 {"train", row.train}};
     if (row.expected) line["expected"] = {row.expected->normal, row.expected->anomalous};
     classes.push_back(std::move(line));
   }
   for (const Finding& finding : v.findings)
-    findings.push_back({{"level", name_of(finding.level)}, {"what", finding.what}, {"count", finding.count}, {"where", finding.where}});
-  return {{"dataset", entry.name}, {"variant", variant}, {"root", set.root.string()}, {"fingerprint", v.fingerprint},
-          {"known_edition", v.known_edition}, {"sound", v.sound()}, {"files", v.files}, {"masks", v.masks},
-          {"bytes", v.bytes}, {"classes", classes}, {"findings", findings}, {"warnings", set.warnings}};
+    findings.push_back({{"level", name_of(finding.level)},
+                        {"what", finding.what},
+                        {"count", finding.count},
+                        {"where", finding.where}});
+  return {{"dataset", entry.name},
+          {"variant", variant},
+          {"root", set.root.string()},
+          {"fingerprint", v.fingerprint},
+          {"known_edition", v.known_edition},
+          {"sound", v.sound()},
+          {"files", v.files},
+          {"masks", v.masks},
+          {"bytes", v.bytes},
+          {"classes", classes},
+          {"findings", findings},
+          {"warnings", set.warnings}};
 }
 
-reports::Page page_of(const DatasetEntry& entry, const std::string& variant, const Dataset& set, const Verification& v) {
+reports::Page page_of(const DatasetEntry& entry, const std::string& variant, const Dataset& set,
+                      const Verification& v) {
   using reports::Align;
   using reports::Tone;
   reports::Page page{.title = entry.title + (variant.empty() ? "" : " (" + variant + ")")};
@@ -59,32 +76,41 @@ reports::Page page_of(const DatasetEntry& entry, const std::string& variant, con
                                     {.title = "expected", .align = Align::right},
                                     {.title = "train", .align = Align::right}}};
   for (const datasets::ClassCount& row : v.classes)
-    counts.rows.push_back({{.text = row.category},
-                           {.text = pair_text(row.found), .tone = agrees(row) ? Tone::good : Tone::bad},
-                           {.text = row.expected ? pair_text(*row.expected) : "-"},
-                           {.text = std::to_string(row.train)}});
-  page.sections.push_back({.title = "counts",
-                           .paragraphs = {set.root.string(),
-                                          std::to_string(v.files) + " files, " + std::to_string(v.masks) + " masks, " +
-                                              std::to_string(v.bytes) + " bytes; fingerprint " + v.fingerprint,
-                                          entry.general       ? "A general layout: no counts are expected."
-                                          : v.known_edition ? "All counts are those of the literature."
-                                                            : "UNKNOWN EDITION: the counts are not those of the literature."},
-                           .table = counts});
+    counts.rows.push_back(
+        {{.text = row.category},
+         {.text = pair_text(row.found), .tone = agrees(row) ? Tone::good : Tone::bad},
+         {.text = row.expected ? pair_text(*row.expected) : "-"},
+         {.text = std::to_string(row.train)}});
+  page.sections.push_back(
+      {.title = "counts",
+       .paragraphs = {set.root.string(),
+                      std::to_string(v.files) + " files, " + std::to_string(v.masks) + " masks, " +
+                          std::to_string(v.bytes) + " bytes; fingerprint " + v.fingerprint,
+                      entry.general ? "A general layout: no counts are expected."
+                      : v.known_edition
+                          ? "All counts are those of the literature."
+                          : "UNKNOWN EDITION: the counts are not those of the literature."},
+       .table = counts});
   if (v.masks > 0) {
     std::string values = "Masks hold";
     for (const auto& [value, masks] : v.mask_values) values += " " + std::to_string(value);
     page.sections.back().paragraphs.push_back(values + "; whatever is not 0 is anomalous.");
   }
   if (!v.findings.empty() || !set.warnings.empty()) {
-    reports::Table table{.columns = {{.title = "level"}, {.title = "count", .align = Align::right}, {.title = "what"}, {.title = "for example", .may_shorten = true}}};
+    reports::Table table{.columns = {{.title = "level"},
+                                     {.title = "count", .align = Align::right},
+                                     {.title = "what"},
+                                     {.title = "for example", .may_shorten = true}}};
     for (const Finding& finding : v.findings)
-      table.rows.push_back({{.text = name_of(finding.level), .tone = finding.level == Finding::Level::error ? Tone::bad : Tone::muted},
-                            {.text = std::to_string(finding.count)},
-                            {.text = finding.what},
-                            {.text = finding.where.empty() ? "" : finding.where.front()}});
+      table.rows.push_back(
+          {{.text = name_of(finding.level),
+            .tone = finding.level == Finding::Level::error ? Tone::bad : Tone::muted},
+           {.text = std::to_string(finding.count)},
+           {.text = finding.what},
+           {.text = finding.where.empty() ? "" : finding.where.front()}});
     for (const std::string& warning : set.warnings)
-      table.rows.push_back({{.text = "reader", .tone = Tone::muted}, {.text = ""}, {.text = warning}, {.text = ""}});
+      table.rows.push_back(
+          {{.text = "reader", .tone = Tone::muted}, {.text = ""}, {.text = warning}, {.text = ""}});
     page.sections.push_back({.title = "findings", .table = table});
   }
   return page;
@@ -111,8 +137,12 @@ int verify(const VerifyCommand& options, const Context& context) {
         line.show("reading", done, of, 0, "");
       });
   line.finish();
-  print(options.json ? json_of(entry, variant, set, found).dump(1, ' ', false, Json::error_handler_t::replace) + "\n"
-                     : reports::render(page_of(entry, variant, set, found), reports::Format::terminal, render_options(context.terminal)));
+  print(options.json
+            ? json_of(entry, variant, set, found)
+                      .dump(1, ' ', false, Json::error_handler_t::replace) +
+                  "\n"
+            : reports::render(page_of(entry, variant, set, found), reports::Format::terminal,
+                              render_options(context.terminal)));
   return found.sound() ? 0 : static_cast<int>(Kind::data);
 }
 
@@ -120,10 +150,16 @@ int verify(const VerifyCommand& options, const Context& context) {
 
 void add_data(Command& program, Context& context) {
   Command data = program.add("data", "look at data sets");
-  Command command = data.add("verify", "counts, unreadable pictures, masks that do not fit, copies; exit 4 when samples cannot be scored");
+  Command command = data.add("verify",
+                             "counts, unreadable pictures, masks that do not fit, copies; exit 4 "
+                             "when samples cannot be scored");
   auto options = std::make_shared<VerifyCommand>();
-  command.word("name", options->name, "data set, as in `looktwice list datasets`; elpv:all for a variant", Command::Need::required)
-      .option("data_root", options->data_root, "folder of the data set, or the folder that holds it; default: here")
+  command
+      .word("name", options->name,
+            "data set, as in `looktwice list datasets`; elpv:all for a variant",
+            Command::Need::required)
+      .option("data_root", options->data_root,
+              "folder of the data set, or the folder that holds it; default: here")
       .option("threads", options->threads, "0: one per processor")
       .flag("json", options->json, "as JSON")
       .flag("quiet", options->quiet, "no progress");

@@ -48,39 +48,53 @@ Check memory() {
 Check disk() {
   struct statvfs space {};
   if (::statvfs(".", &space) != 0)
-    return {.name = "disk", .found = "unknown", .advice = "run from a folder that can be read", .health = Health::bad};
-  const double free_bytes = static_cast<double>(space.f_bavail) * static_cast<double>(space.f_frsize);
+    return {.name = "disk",
+            .found = "unknown",
+            .advice = "run from a folder that can be read",
+            .health = Health::bad};
+  const double free_bytes =
+      static_cast<double>(space.f_bavail) * static_cast<double>(space.f_frsize);
   const bool low = free_bytes < 1e9;
-  return {.name = "disk here",
-          .found = gib(free_bytes) + " free",
-          .advice = low ? "maps of a large set take gigabytes; free space or use another --output_path" : "",
-          .health = low ? Health::bad : Health::good};
+  return {
+      .name = "disk here",
+      .found = gib(free_bytes) + " free",
+      .advice =
+          low ? "maps of a large set take gigabytes; free space or use another --output_path" : "",
+      .health = low ? Health::bad : Health::good};
 }
 
 Check system_name() {
   utsname system{};
   ::uname(&system);
-  return {.name = "system", .found = std::string(system.sysname) + " " + system.release + ", " + system.machine};
+  return {.name = "system",
+          .found = std::string(system.sysname) + " " + system.release + ", " + system.machine};
 }
 
 Check vector_unit() {
   const bool avx2 = __builtin_cpu_supports("avx2");
-  return {.name = "vector unit", .found = avx2 ? "AVX2" : "baseline (no AVX2: slower, same results)"};
+  return {.name = "vector unit",
+          .found = avx2 ? "AVX2" : "baseline (no AVX2: slower, same results)"};
 }
 
 std::vector<Check> cuda() {
   const Check build{.name = "CUDA kernels",
                     .found = kernels::kCudaBuilt ? "built" : "not built",
-                    .advice = kernels::kCudaBuilt ? "" : "cmake --workflow --preset cuda (needs the CUDA toolkit)",
+                    .advice = kernels::kCudaBuilt
+                                  ? ""
+                                  : "cmake --workflow --preset cuda (needs the CUDA toolkit)",
                     .health = kernels::kCudaBuilt ? Health::good : Health::absent};
   const kernels::Devices devices = kernels::cuda_devices();
   std::vector<Check> checks{build};
   for (const kernels::Device& device : devices.found)
     checks.push_back({.name = "cuda:" + std::to_string(device.number),
-                      .found = device.name + ", " + gib(static_cast<double>(device.memory_bytes)) + ", sm_" +
-                               std::to_string(device.major) + std::to_string(device.minor)});
+                      .found = device.name + ", " + gib(static_cast<double>(device.memory_bytes)) +
+                               ", sm_" + std::to_string(device.major) +
+                               std::to_string(device.minor)});
   if (devices.found.empty())
-    checks.push_back({.name = "GPU", .found = "none: " + devices.why_none, .advice = "not needed for the baseline and recorded predictions", .health = Health::absent});
+    checks.push_back({.name = "GPU",
+                      .found = "none: " + devices.why_none,
+                      .advice = "not needed for the baseline and recorded predictions",
+                      .health = Health::absent});
   return checks;
 }
 
@@ -94,7 +108,8 @@ std::vector<Check> data(const fs::path& root) {
       check.found = found.string();
     } catch (const Error&) {
       check.found = "not under " + root.string();
-      check.advice = entry.name == "elpv" ? "scripts/setup fetches it (PyPI package elpv-dataset)" : "see docs/data_sets.md; then --data_root DIR";
+      check.advice = entry.name == "elpv" ? "scripts/setup fetches it (PyPI package elpv-dataset)"
+                                          : "see docs/data_sets.md; then --data_root DIR";
       check.health = Health::absent;
     }
     checks.push_back(std::move(check));
@@ -104,25 +119,35 @@ std::vector<Check> data(const fs::path& root) {
 
 int doctor(const fs::path& data_root, bool json, const Context& context) {
   std::vector<Check> checks{{.name = "LookTwice", .found = version() + " (" + commit() + ")"},
-                            system_name(), processors(), memory(), vector_unit(), disk()};
+                            system_name(),
+                            processors(),
+                            memory(),
+                            vector_unit(),
+                            disk()};
   for (Check& check : cuda()) checks.push_back(std::move(check));
   std::string models;
-  for (const AdapterEntry& entry : adapters::adapter_catalogue()) models += (models.empty() ? "" : ", ") + entry.name;
+  for (const AdapterEntry& entry : adapters::adapter_catalogue())
+    models += (models.empty() ? "" : ", ") + entry.name;
   checks.push_back({.name = "models", .found = models});
   if (!data_root.empty())
     for (Check& check : data(data_root)) checks.push_back(std::move(check));
   constexpr const char* kMarks[] = {"ok", "-", "!!"};
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  reports::Table table{.title = "looktwice doctor", .columns = {{.title = ""}, {.title = "what"}, {.title = "found"}, {.title = "advice"}}};
+  reports::Table table{
+      .title = "looktwice doctor",
+      .columns = {{.title = ""}, {.title = "what"}, {.title = "found"}, {.title = "advice"}}};
   bool healthy = true;
   for (const Check& check : checks) {
     const char* mark = kMarks[static_cast<int>(check.health)];
     healthy = healthy && check.health != Health::bad;
-    list.push_back({{"what", check.name}, {"state", mark}, {"found", check.found}, {"advice", check.advice}});
-    table.rows.push_back({{.text = mark, .tone = check.health == Health::bad ? reports::Tone::bad : reports::Tone::good},
-                          {.text = check.name},
-                          {.text = check.found},
-                          {.text = check.advice, .tone = reports::Tone::muted}});
+    list.push_back(
+        {{"what", check.name}, {"state", mark}, {"found", check.found}, {"advice", check.advice}});
+    table.rows.push_back(
+        {{.text = mark,
+          .tone = check.health == Health::bad ? reports::Tone::bad : reports::Tone::good},
+         {.text = check.name},
+         {.text = check.found},
+         {.text = check.advice, .tone = reports::Tone::muted}});
   }
   print(json ? list.dump(1) + "\n"
              : reports::render(table, reports::Format::terminal, render_options(context.terminal)));
@@ -132,10 +157,12 @@ int doctor(const fs::path& data_root, bool json, const Context& context) {
 }  // namespace
 
 void add_doctor(Command& program, Context& context) {
-  Command command = program.add("doctor", "what was built, what this machine offers, what is missing");
+  Command command =
+      program.add("doctor", "what was built, what this machine offers, what is missing");
   auto root = std::make_shared<fs::path>();
   auto json = std::make_shared<bool>(false);
-  command.option("data_root", *root, "also look for the known data sets here").flag("json", *json, "as JSON");
+  command.option("data_root", *root, "also look for the known data sets here")
+      .flag("json", *json, "as JSON");
   command.action([=, &context] { return doctor(*root, *json, context); });
 }
 

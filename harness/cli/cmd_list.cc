@@ -41,7 +41,10 @@ Json tasks() {
   Json list = Json::array();
   for (const SuiteEntry& suite : suites::suite_catalogue())
     for (const TaskInfo& task : suite.tasks)
-      list.push_back({{"name", task.name}, {"summary", task.summary}, {"suite", suite.name}, {"variants", task.variants}});
+      list.push_back({{"name", task.name},
+                      {"summary", task.summary},
+                      {"suite", suite.name},
+                      {"variants", task.variants}});
   return list;
 }
 
@@ -68,22 +71,33 @@ Json metric_values() {
   return list;
 }
 
-// The catalogue is our own text, but a variant or summary may hold what Markdown or a terminal would read: render() escapes.
+// The catalogue is our own text, but a variant or summary may hold what Markdown or a terminal
+// would read: render() escapes.
 reports::Table table_of(const std::string& title, const Json& list) {
-  reports::Table table{.title = title, .columns = {{.title = "name"}, {.title = "variants"}, {.title = "what", .may_shorten = true}}};
+  reports::Table table{
+      .title = title,
+      .columns = {
+          {.title = "name"}, {.title = "variants"}, {.title = "what", .may_shorten = true}}};
   bool has_variants = false;
-  for (const Json& entry : list) has_variants = has_variants || (entry.contains("variants") && !entry["variants"].empty());
+  for (const Json& entry : list)
+    has_variants = has_variants || (entry.contains("variants") && !entry["variants"].empty());
   if (!has_variants) table.columns.erase(table.columns.begin() + 1);
   for (const Json& entry : list) {
-    std::vector<reports::Cell> row{{.text = entry["name"].get<std::string>(), .tone = reports::Tone::strong}};
-    if (has_variants) row.push_back({.text = joined(entry.value("variants", std::vector<std::string>{}))});
-    row.push_back({.text = (entry.contains("title") ? entry["title"].get<std::string>() + ": " : "") +
-                           entry["summary"].get<std::string>()});
+    std::vector<reports::Cell> row{
+        {.text = entry["name"].get<std::string>(), .tone = reports::Tone::strong}};
+    if (has_variants)
+      row.push_back({.text = joined(entry.value("variants", std::vector<std::string>{}))});
+    row.push_back(
+        {.text = (entry.contains("title") ? entry["title"].get<std::string>() + ": " : "") +
+                 entry["summary"].get<std::string>()});
     table.rows.push_back(std::move(row));
     for (const Json& option : entry.value("options", Json::array())) {
-      std::string text = option["help"].get<std::string>() + " [" + option["type"].get<std::string>();
-      if (!option["default"].get<std::string>().empty()) text += ", " + option["default"].get<std::string>();
-      table.rows.push_back({{.text = "  " + option["name"].get<std::string>()}, {.text = text + "]", .tone = reports::Tone::muted}});
+      std::string text =
+          option["help"].get<std::string>() + " [" + option["type"].get<std::string>();
+      if (!option["default"].get<std::string>().empty())
+        text += ", " + option["default"].get<std::string>();
+      table.rows.push_back({{.text = "  " + option["name"].get<std::string>()},
+                            {.text = text + "]", .tone = reports::Tone::muted}});
     }
   }
   return table;
@@ -99,12 +113,15 @@ int list(const std::string& what, bool json, const Context& context) {
     names.push_back(name);
     if (!what.empty() && what != name) continue;
     all[name] = part();
-    text += reports::render(table_of(name, all[name]), reports::Format::terminal, render_options(context.terminal)) + "\n";
+    text += reports::render(table_of(name, all[name]), reports::Format::terminal,
+                            render_options(context.terminal)) +
+            "\n";
   }
   if (all.empty()) {
     const std::string near = nearest(what, names);
     throw Error(Kind::usage, "list: no '" + printable(what, 40) + "'" +
-                                 (near.empty() ? "; expected " + joined(names) : "; did you mean '" + near + "'?"));
+                                 (near.empty() ? "; expected " + joined(names)
+                                               : "; did you mean '" + near + "'?"));
   }
   print(json ? all.dump(1) + "\n" : text);
   return 0;
@@ -116,7 +133,8 @@ void add_list(Command& program, Context& context) {
   Command command = program.add("list", "models, tasks, data sets and metrics of this build");
   auto what = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  command.word("what", *what, "models, tasks, datasets or metrics; default: all").flag("json", *json, "as JSON");
+  command.word("what", *what, "models, tasks, datasets or metrics; default: all")
+      .flag("json", *json, "as JSON");
   command.action([=, &context] { return list(*what, *json, context); });
 }
 

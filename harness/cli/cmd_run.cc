@@ -59,7 +59,8 @@ class Run {
       line_.show(what, done, of, 0, "");
     };
     if (options_.map_dtype != "float32" && options_.map_dtype != "float16")
-      throw Error(Kind::usage, "--map_dtype=" + printable(options_.map_dtype, 40) + ": expected float32 or float16");
+      throw Error(Kind::usage, "--map_dtype=" + printable(options_.map_dtype, 40) +
+                                   ": expected float32 or float16");
     if (options_.limit < 0) throw Error(Kind::usage, "--limit: expected a whole number from 1");
     if (options_.num_fewshot < 0 || options_.num_fewshot > 10000)
       throw Error(Kind::usage, "--num_fewshot: expected 0 to 10000");
@@ -116,7 +117,8 @@ class Run {
                                  .references = task.fingerprint.references,
                                  .samples = static_cast<std::int64_t>(task.samples.size()),
                                  .warnings = task.warnings});
-      manifest_.partial = manifest_.partial || task.samples_in_set > static_cast<std::int64_t>(task.samples.size());
+      manifest_.partial =
+          manifest_.partial || task.samples_in_set > static_cast<std::int64_t>(task.samples.size());
     }
     manifest_.host = host_facts(score_options_.metric.threads);
     manifest_.started = utc_now();
@@ -124,21 +126,26 @@ class Run {
   }
 
   store::RunFolder open_folder() {
-    const fs::path path = options_.output_path.empty()
-                              ? fs::path("runs") / (manifest_.model + "-" + manifest_.run.substr(0, 8))
-                              : options_.output_path;
+    const fs::path path =
+        options_.output_path.empty()
+            ? fs::path("runs") / (manifest_.model + "-" + manifest_.run.substr(0, 8))
+            : options_.output_path;
     store::RunFolder folder = store::RunFolder::locked(path);
     if (fs::exists(folder.manifest())) {
       const store::Manifest before = store::read_manifest(folder.manifest());
       if (before.run != manifest_.run) {
-        std::string message = printable(path.string()) + ": holds another run; choose another --output_path. It differs in";
+        std::string message = printable(path.string()) +
+                              ": holds another run; choose another --output_path. It differs in";
         for (const std::string& line : differences(before, manifest_)) message += "\n  " + line;
         throw Error(Kind::usage, message);
       }
       manifest_.started = before.started;
       manifest_.dropped_records = before.dropped_records;
     } else if (fs::exists(folder.predictions())) {
-      throw Error(Kind::data, printable(path.string()) + ": predictions.jsonl without run.json; expected a run folder or an empty one");
+      throw Error(
+          Kind::data,
+          printable(path.string()) +
+              ": predictions.jsonl without run.json; expected a run folder or an empty one");
     }
     std::error_code failed;
     fs::create_directories(folder.maps(), failed);
@@ -159,32 +166,37 @@ class Run {
           line_.show("answering", p.done, p.samples, p.resumed,
                      p.failed > 0 ? std::to_string(p.failed) + " failed" : "");
         }};
-    run::PredictResult result = run::predict(tasks_, *adapter_, codec_, folder, manifest_.run, options);
+    run::PredictResult result =
+        run::predict(tasks_, *adapter_, codec_, folder, manifest_.run, options);
     line_.finish();
     for (const auto& [name, value] : adapter_->facts()) manifest_.model_facts[name] = value;
     if (result.dropped_records > 0)
-      warn(std::to_string(result.dropped_records) + " damaged records of predictions.jsonl were cut out and answered again");
+      warn(std::to_string(result.dropped_records) +
+           " damaged records of predictions.jsonl were cut out and answered again");
     return result;
   }
 
   store::Summary score(const store::RunFolder& folder) {
-    const store::Summary summary =
-        run::score(tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label}, score_options_);
+    const store::Summary summary = run::score(
+        tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label}, score_options_);
     line_.finish();
     return summary;
   }
 
   int stopped(const store::RunFolder& folder, const run::Progress& progress) {
     line_.finish();
-    warn("stopped after " + std::to_string(progress.done) + " of " + std::to_string(progress.samples) +
+    warn("stopped after " + std::to_string(progress.done) + " of " +
+         std::to_string(progress.samples) +
          " samples; the same command goes on: " + folder.path().string());
     store::write_whole(folder.manifest(), json_of(manifest_));
     return 128 + context_.stop->signal;
   }
 
-  int finish(const store::RunFolder& folder, const store::Summary& summary, const run::PredictResult& predicted) {
+  int finish(const store::RunFolder& folder, const store::Summary& summary,
+             const run::PredictResult& predicted) {
     const std::int64_t open = run::incomplete_samples(summary);
-    const std::int64_t tolerated = std::max<std::int64_t>(0, options_.tolerated(predicted.progress.samples));
+    const std::int64_t tolerated =
+        std::max<std::int64_t>(0, options_.tolerated(predicted.progress.samples));
     manifest_.complete = predicted.complete && open == 0;
     if (manifest_.finished.empty()) manifest_.finished = utc_now();
     store::write_whole(folder.manifest(), json_of(manifest_));

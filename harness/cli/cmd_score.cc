@@ -1,4 +1,5 @@
-// looktwice score: marks and measures a run again from what its folder holds; the model is not asked.
+// looktwice score: marks and measures a run again from what its folder holds; the model is not
+// asked.
 #include <charconv>
 
 #include "adapters/imaging/codec.h"
@@ -35,18 +36,20 @@ std::vector<run::Task> tasks_of(const store::Manifest& manifest, const ScoreComm
                                 const std::shared_ptr<const ImageCodec>& codec, int threads) {
   std::vector<run::Task> tasks;
   for (const store::TaskManifest& there : manifest.tasks) {
-    tasks.push_back(loaded_task(
-        {there.task, there.variant},
-        {.data_root = options.data_root.empty() ? there.root : options.data_root,
-         .num_fewshot = used_number<int>(manifest, "num_fewshot"),
-         .seed = used_number<std::uint64_t>(manifest, "seed"),
-         .limit = used_number<std::int64_t>(manifest, "limit"),
-         .threads = threads,
-         .codec = codec}));
-    if (tasks.back().fingerprint.data != there.fingerprint || tasks.back().fingerprint.references != there.references)
-      throw Error(Kind::data, printable(tasks.back().root.string()) + ": the data of " + there.task +
-                                  " changed since the run (fingerprint " + tasks.back().fingerprint.data.substr(0, 12) +
-                                  ", the run has " + there.fingerprint.substr(0, 12) + ")");
+    tasks.push_back(
+        loaded_task({there.task, there.variant},
+                    {.data_root = options.data_root.empty() ? there.root : options.data_root,
+                     .num_fewshot = used_number<int>(manifest, "num_fewshot"),
+                     .seed = used_number<std::uint64_t>(manifest, "seed"),
+                     .limit = used_number<std::int64_t>(manifest, "limit"),
+                     .threads = threads,
+                     .codec = codec}));
+    if (tasks.back().fingerprint.data != there.fingerprint ||
+        tasks.back().fingerprint.references != there.references)
+      throw Error(Kind::data, printable(tasks.back().root.string()) + ": the data of " +
+                                  there.task + " changed since the run (fingerprint " +
+                                  tasks.back().fingerprint.data.substr(0, 12) + ", the run has " +
+                                  there.fingerprint.substr(0, 12) + ")");
   }
   return tasks;
 }
@@ -55,7 +58,9 @@ int score(const ScoreCommand& options, const Context& context) {
   run::ScoreOptions scoring = options.scoring.score_options();
   ProgressLine line(context.terminal.err_is_tty, options.quiet);
   scoring.stop = context.stop;
-  scoring.progress = [&](const std::string& what, std::int64_t done, std::int64_t of) { line.show(what, done, of, 0, ""); };
+  scoring.progress = [&](const std::string& what, std::int64_t done, std::int64_t of) {
+    line.show(what, done, of, 0, "");
+  };
   (void)store::RunFolder::existing(options.run);
   const store::RunFolder folder = store::RunFolder::locked(options.run);
   store::Manifest manifest = store::read_manifest(folder.manifest());

@@ -13,7 +13,8 @@ namespace looktwice::cli {
 namespace {
 
 template <class Type>
-void add_option(CLI::App& app, const char* name, Type& value, const std::string& help, Command::Need need) {
+void add_option(CLI::App& app, const char* name, Type& value, const std::string& help,
+                Command::Need need) {
   CLI::Option* option = app.add_option(std::string("--") + name, value, help)->take_last();
   if (need == Command::Need::required)
     option->required();
@@ -22,35 +23,45 @@ void add_option(CLI::App& app, const char* name, Type& value, const std::string&
 }
 
 // Paths as text: CLI11 of Ubuntu 22.04 shows std::filesystem::path with quotes in its help.
-CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value, const std::string& help) {
-  return app.add_option_function<std::string>(name, [&value](const std::string& text) { value = text; }, help);
+CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value,
+                      const std::string& help) {
+  return app.add_option_function<std::string>(
+      name, [&value](const std::string& text) { value = text; }, help);
 }
 
 // The command that was named, or the program itself.
 CLI::App& innermost(CLI::App& app) {
   CLI::App* found = &app;
-  for (std::vector<CLI::App*> next; !(next = found->get_subcommands()).empty();) found = next.front();
+  for (std::vector<CLI::App*> next; !(next = found->get_subcommands()).empty();)
+    found = next.front();
   return *found;
 }
 
-// CLI11 says what is wrong; which word was meant otherwise is ours to guess. It complains of a missing option before an unknown one,
-// though the unknown one is often the missing one misspelt: unknown words are looked for first.
-std::string with_suggestion(CLI::App& app, const std::vector<std::string>& words, const std::string& message) {
+// CLI11 says what is wrong; which word was meant otherwise is ours to guess. It complains of a
+// missing option before an unknown one, though the unknown one is often the missing one misspelt:
+// unknown words are looked for first.
+std::string with_suggestion(CLI::App& app, const std::vector<std::string>& words,
+                            const std::string& message) {
   CLI::App& command = innermost(app);
   std::vector<std::string> options, commands;
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
-  for (const CLI::App* sub : command.get_subcommands([](CLI::App*) { return true; })) commands.push_back(sub->get_name());
+  for (const CLI::App* sub : command.get_subcommands([](CLI::App*) { return true; }))
+    commands.push_back(sub->get_name());
   const std::string prefix = &command == &app ? "" : command.get_name() + ": ";
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
-    const std::vector<std::string>* known = name.starts_with("--") ? &options : commands.empty() ? nullptr : &commands;
-    if (!known || word == command.get_name() || std::ranges::find(*known, name) != known->end()) continue;
+    const std::vector<std::string>* known = name.starts_with("--") ? &options
+                                            : commands.empty()     ? nullptr
+                                                                   : &commands;
+    if (!known || word == command.get_name() || std::ranges::find(*known, name) != known->end())
+      continue;
     const std::string near = nearest(name, *known);
     return prefix + (known == &options ? "no option '" : "no command '") + name + "'" +
            (near.empty() ? "" : "; did you mean '" + near + "'?");
   }
-  return prefix + message + "; see `looktwice " + (prefix.empty() ? "" : command.get_name() + " ") + "--help`";
+  return prefix + message + "; see `looktwice " + (prefix.empty() ? "" : command.get_name() + " ") +
+         "--help`";
 }
 
 }  // namespace
@@ -63,11 +74,13 @@ Command& Command::option(const char* name, int& value, const std::string& help, 
   add_option(app_, name, value, help, need);
   return *this;
 }
-Command& Command::option(const char* name, std::int64_t& value, const std::string& help, Need need) {
+Command& Command::option(const char* name, std::int64_t& value, const std::string& help,
+                         Need need) {
   add_option(app_, name, value, help, need);
   return *this;
 }
-Command& Command::option(const char* name, std::uint64_t& value, const std::string& help, Need need) {
+Command& Command::option(const char* name, std::uint64_t& value, const std::string& help,
+                         Need need) {
   add_option(app_, name, value, help, need);
   return *this;
 }
@@ -96,9 +109,14 @@ Command& Command::word(const char* name, Path& value, const std::string& help, N
   return *this;
 }
 
-Command& Command::words(const char* name, std::vector<Path>& values, const std::string& help, Need need) {
+Command& Command::words(const char* name, std::vector<Path>& values, const std::string& help,
+                        Need need) {
   app_.add_option_function<std::vector<std::string>>(
-          name, [&values](const std::vector<std::string>& texts) { values.assign(texts.begin(), texts.end()); }, help)
+          name,
+          [&values](const std::vector<std::string>& texts) {
+            values.assign(texts.begin(), texts.end());
+          },
+          help)
       ->required(need == Need::required);
   return *this;
 }
@@ -115,11 +133,15 @@ void Command::action(std::function<int()> act) {
 
 int command_line(const std::vector<std::string>& given, Context& context) {
   const std::string version_line = version() + " (" + commit() + ")";
-  CLI::App app("LookTwice " + version() + ": benchmark and evaluation of visual anomaly detection and reasoning", "looktwice");
+  CLI::App app("LookTwice " + version() +
+                   ": benchmark and evaluation of visual anomaly detection and reasoning",
+               "looktwice");
   app.set_version_flag("--version", version_line);
   app.set_help_flag("-h,--help", "this text; also behind each command");
   Command program(app, context);
-  for (const auto add : {add_run, add_score, add_report, add_leaderboard, add_list, add_data, add_doctor}) add(program, context);
+  for (const auto add :
+       {add_run, add_score, add_report, add_leaderboard, add_list, add_data, add_doctor})
+    add(program, context);
   app.footer("Any command takes its options from a file too: --config run.yaml");
   const std::vector<std::string> words = with_config(normalised(given));
   try {

@@ -1,5 +1,5 @@
-// A command of the program: its options, and what it does. CLI11 stays behind this header (it costs 15 s a file).
-// Not here: anything a library should do; commands only wire parts and print.
+// A command of the program: its options, and what it does. CLI11 stays behind this header (it costs
+// 15 s a file). Not here: anything a library should do; commands only wire parts and print.
 #pragma once
 
 #include <cstdint>
@@ -30,24 +30,32 @@ struct Context {
   std::function<int()> action = {};     // of the command that was named; gives the exit code
 };
 
-// Declares options on variables that must live until the action is done. The value that a variable has is the default that help shows;
-// of an option given twice the last one counts.
+// Declares options on variables that must live until the action is done. The value that a variable
+// has is the default that help shows; of an option given twice the last one counts.
 class Command {
  public:
   enum class Need { optional, required };
   using Path = std::filesystem::path;
 
-  Command& option(const char* name, std::string& value, const std::string& help, Need need = Need::optional);
-  Command& option(const char* name, Path& value, const std::string& help, Need need = Need::optional);
-  Command& option(const char* name, int& value, const std::string& help, Need need = Need::optional);
-  Command& option(const char* name, std::int64_t& value, const std::string& help, Need need = Need::optional);
-  Command& option(const char* name, std::uint64_t& value, const std::string& help, Need need = Need::optional);
-  Command& option(const char* name, double& value, const std::string& help, Need need = Need::optional);
+  Command& option(const char* name, std::string& value, const std::string& help,
+                  Need need = Need::optional);
+  Command& option(const char* name, Path& value, const std::string& help,
+                  Need need = Need::optional);
+  Command& option(const char* name, int& value, const std::string& help,
+                  Need need = Need::optional);
+  Command& option(const char* name, std::int64_t& value, const std::string& help,
+                  Need need = Need::optional);
+  Command& option(const char* name, std::uint64_t& value, const std::string& help,
+                  Need need = Need::optional);
+  Command& option(const char* name, double& value, const std::string& help,
+                  Need need = Need::optional);
   Command& flag(const char* name, bool& value, const std::string& help);
   // Words without a name.
-  Command& word(const char* name, std::string& value, const std::string& help, Need need = Need::optional);
+  Command& word(const char* name, std::string& value, const std::string& help,
+                Need need = Need::optional);
   Command& word(const char* name, Path& value, const std::string& help, Need need = Need::optional);
-  Command& words(const char* name, std::vector<Path>& values, const std::string& help, Need need = Need::required);
+  Command& words(const char* name, std::vector<Path>& values, const std::string& help,
+                 Need need = Need::required);
   Command add(const char* name, const std::string& help);  // a command below this one
   void action(std::function<int()> act);
 

@@ -9,7 +9,8 @@ namespace looktwice::cli {
 
 reports::Format format_of(const std::string& name) {
   if (const auto format = reports::format_named(name)) return *format;
-  throw Error(Kind::usage, "--format=" + printable(name, 40) + ": expected " + reports::format_names());
+  throw Error(Kind::usage,
+              "--format=" + printable(name, 40) + ": expected " + reports::format_names());
 }
 
 reports::RenderOptions render_options(const Terminal& terminal) {

@@ -1,4 +1,5 @@
-// looktwice: the command line. Turns every failure into one line on stderr and the exit code of harness/core/error.h.
+// looktwice: the command line. Turns every failure into one line on stderr and the exit code of
+// harness/core/error.h.
 #include <cxxabi.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ namespace looktwice::cli {
 namespace {
 
 Terminal terminal_facts() {
-  Terminal terminal{.out_is_tty = ::isatty(STDOUT_FILENO) == 1, .err_is_tty = ::isatty(STDERR_FILENO) == 1};
+  Terminal terminal{.out_is_tty = ::isatty(STDOUT_FILENO) == 1,
+                    .err_is_tty = ::isatty(STDERR_FILENO) == 1};
   const char* type = std::getenv("TERM");
   const char* refused = std::getenv("NO_COLOR");
   const bool dumb = type && std::string_view(type) == "dumb";
@@ -33,15 +35,17 @@ Terminal terminal_facts() {
 }
 
 constexpr std::string_view kOutOfMemory =
-    "looktwice: out of memory; try fewer --threads or a smaller --batch_size, then run the same command again\n";
+    "looktwice: out of memory; try fewer --threads or a smaller --batch_size, then run the same "
+    "command again\n";
 
 // Without std::string: there may be no memory for one.
 void say(std::string_view message) {
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, message.data(), message.size());
 }
 
-// When memory is short, destructors of nlohmann/json and some noexcept calls of the standard library end here: the first with a
-// bad_alloc, the second without an exception. What is journalled is safe however we die.
+// When memory is short, destructors of nlohmann/json and some noexcept calls of the standard
+// library end here: the first with a bad_alloc, the second without an exception. What is journalled
+// is safe however we die.
 [[noreturn]] void end_without_core() noexcept {
   const std::type_info* type = abi::__cxa_current_exception_type();
   if (!type || *type == typeid(std::bad_alloc)) {

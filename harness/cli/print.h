@@ -1,4 +1,5 @@
-// Output of the commands. A closed pipe ends the process with 128+SIGPIPE, any other failed write is Kind::disk.
+// Output of the commands. A closed pipe ends the process with 128+SIGPIPE, any other failed write
+// is Kind::disk.
 #pragma once
 
 #include <string>
@@ -12,8 +13,9 @@ namespace looktwice::cli {
 // Thrown by print when nobody reads any more.
 struct ClosedPipe {};
 
-void print(std::string_view text);        // to stdout, at once
-void warn(const std::string& message);    // to stderr: "looktwice: ..."; control characters made visible
+void print(std::string_view text);  // to stdout, at once
+void warn(
+    const std::string& message);  // to stderr: "looktwice: ..."; control characters made visible
 
 // The short report of a run, for its end.
 std::string run_report(const store::RunFolder& folder, const Terminal& terminal);

@@ -21,8 +21,8 @@ std::string clock_text(double seconds) {
 
 }  // namespace
 
-void ProgressLine::show(const std::string& what, std::int64_t done, std::int64_t of, std::int64_t resumed,
-                        const std::string& extra) {
+void ProgressLine::show(const std::string& what, std::int64_t done, std::int64_t of,
+                        std::int64_t resumed, const std::string& extra) {
   if (quiet_) return;
   const Clock::time_point now = Clock::now();
   if (what != what_) {
@@ -31,14 +31,17 @@ void ProgressLine::show(const std::string& what, std::int64_t done, std::int64_t
     started_ = now;
     printed_ = tty_ ? now - kRedraw : now;  // a pipe gets its first line after some time
   }
-  if (now - printed_ < (tty_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine)) && done < of) return;
+  if (now - printed_ < (tty_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine)) && done < of)
+    return;
   printed_ = now;
   const double seconds = std::chrono::duration<double>(now - started_).count();
   const double rate = seconds > 0 ? static_cast<double>(done - resumed) / seconds : 0;
   char tail[128];
-  std::snprintf(tail, sizeof tail, "%lld/%lld  %.0f/s  %s%s", static_cast<long long>(done), static_cast<long long>(of),
-                rate, done < of ? "ETA " : "in ",
-                clock_text(done < of ? (rate > 0 ? static_cast<double>(of - done) / rate : 0) : seconds).c_str());
+  std::snprintf(
+      tail, sizeof tail, "%lld/%lld  %.0f/s  %s%s", static_cast<long long>(done),
+      static_cast<long long>(of), rate, done < of ? "ETA " : "in ",
+      clock_text(done < of ? (rate > 0 ? static_cast<double>(of - done) / rate : 0) : seconds)
+          .c_str());
   std::string bar;
   if (tty_) {
     const auto full = of > 0 ? static_cast<int>(kBarCells * done / of) : kBarCells;

@@ -11,7 +11,8 @@ class ProgressLine {
  public:
   ProgressLine(bool tty, bool quiet) : tty_(tty), quiet_(quiet) {}
   ~ProgressLine() { finish(); }
-  // done and of count from the start of the whole task; resumed of them were there before and do not count for the rate.
+  // done and of count from the start of the whole task; resumed of them were there before and do
+  // not count for the rate.
   void show(const std::string& what, std::int64_t done, std::int64_t of, std::int64_t resumed,
             const std::string& extra);
   void finish();  // ends the line

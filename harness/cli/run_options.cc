@@ -12,7 +12,9 @@
 namespace looktwice::cli {
 
 void ScoringOptions::add_to(Command& command) {
-  command.option("threshold", threshold, "score from which a sample counts as anomalous, for accuracy_at and so on")
+  command
+      .option("threshold", threshold,
+              "score from which a sample counts as anomalous, for accuracy_at and so on")
       .option("fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
       .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
       .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
@@ -41,27 +43,28 @@ run::ScoreOptions ScoringOptions::score_options() const {
 }
 
 std::map<std::string, std::string> ScoringOptions::as_used() const {
-  return {{"threshold", option_text(threshold)},
-          {"fpr_limit", option_text(fpr_limit)},
-          {"map_side", option_text(map_side)},
-          {"map_sigma", option_text(map_sigma)},
-          {"resamples", option_text(resamples)},
-          {"bootstrap_seed", std::to_string(seed)}};
+  return {{"threshold", option_text(threshold)}, {"fpr_limit", option_text(fpr_limit)},
+          {"map_side", option_text(map_side)},   {"map_sigma", option_text(map_sigma)},
+          {"resamples", option_text(resamples)}, {"bootstrap_seed", std::to_string(seed)}};
 }
 
 void RunOptions::add_to(Command& command) {
   command.option("model", model, "adapter: see `looktwice list models`", Command::Need::required)
       .option("model_args", model_args, "options of the adapter: name=value,name=value")
-      .option("tasks", tasks, "names, prefixes or globs: zsad.elpv,zsad.aitex:all", Command::Need::required)
-      .option("data_root", data_root, "folder of the data set, or the folder that holds it; default: here")
+      .option("tasks", tasks, "names, prefixes or globs: zsad.elpv,zsad.aitex:all",
+              Command::Need::required)
+      .option("data_root", data_root,
+              "folder of the data set, or the folder that holds it; default: here")
       .option("output_path", output_path, "run folder; default: runs/MODEL-ID")
       .option("batch_size", batch_size, "most requests at once, or auto")
       .option("device", device, "cpu or cuda:N, for adapters that have a choice")
-      .option("limit", limit, "this many samples per task, drawn with --seed; the result is PARTIAL; 0: all")
+      .option("limit", limit,
+              "this many samples per task, drawn with --seed; the result is PARTIAL; 0: all")
       .option("num_fewshot", num_fewshot, "normal reference pictures per sample")
       .option("label", label, "name of the row in tables; default: the model")
       .option("map_dtype", map_dtype, "float32 or float16")
-      .option("fail_on_error", fail_on_error, "tolerate this many failed samples (5) or this share (1%); more stop the run")
+      .option("fail_on_error", fail_on_error,
+              "tolerate this many failed samples (5) or this share (1%); more stop the run")
       .flag("json", json, "print the summary as JSON")
       .flag("quiet", quiet, "no progress");
   scoring.add_to(command);
@@ -70,9 +73,11 @@ void RunOptions::add_to(Command& command) {
 int RunOptions::batch() const {
   if (batch_size == "auto") return 0;
   int size = 0;
-  const auto [end, error] = std::from_chars(batch_size.data(), batch_size.data() + batch_size.size(), size);
+  const auto [end, error] =
+      std::from_chars(batch_size.data(), batch_size.data() + batch_size.size(), size);
   if (error != std::errc{} || end != batch_size.data() + batch_size.size() || size < 1)
-    throw Error(Kind::usage, "--batch_size=" + printable(batch_size, 40) + ": expected auto or a whole number from 1");
+    throw Error(Kind::usage, "--batch_size=" + printable(batch_size, 40) +
+                                 ": expected auto or a whole number from 1");
   return size;
 }
 
@@ -86,9 +91,10 @@ std::int64_t RunOptions::tolerated(std::int64_t samples) const {
   const bool good = error == std::errc{} && end == digits.data() + digits.size() && number >= 0 &&
                     (share ? number <= 100 : number == std::floor(number));
   if (!good)
-    throw Error(Kind::usage,
-                "--fail_on_error=" + printable(fail_on_error, 40) + ": expected a count (5) or a share (1%)");
-  return static_cast<std::int64_t>(share ? std::floor(number / 100 * static_cast<double>(samples)) : number);
+    throw Error(Kind::usage, "--fail_on_error=" + printable(fail_on_error, 40) +
+                                 ": expected a count (5) or a share (1%)");
+  return static_cast<std::int64_t>(share ? std::floor(number / 100 * static_cast<double>(samples))
+                                         : number);
 }
 
 std::map<std::string, std::string> deciding_options(const RunOptions& options) {

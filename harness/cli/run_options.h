@@ -42,10 +42,12 @@ struct RunOptions {
   std::int64_t tolerated(std::int64_t samples) const;
 };
 
-// The options that decide the answers; two runs that agree in them, in the model's options and in the data are the same run.
+// The options that decide the answers; two runs that agree in them, in the model's options and in
+// the data are the same run.
 std::map<std::string, std::string> deciding_options(const RunOptions& options);
 
-// 16 hex digits over all that decides the answers: model, its options and facts, deciding options, tasks and data.
+// 16 hex digits over all that decides the answers: model, its options and facts, deciding options,
+// tasks and data.
 std::string run_id(const store::Manifest& manifest);
 
 // What differs, one line each, for the refusal to mix two runs in one folder.

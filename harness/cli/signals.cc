@@ -1,7 +1,7 @@
 #include "harness/cli/signals.h"
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 namespace looktwice::cli {
 namespace {

@@ -1,4 +1,5 @@
-// SIGINT, SIGTERM, SIGHUP ask the run to stop; the second one ends the process at once. SIGPIPE becomes a failed write.
+// SIGINT, SIGTERM, SIGHUP ask the run to stop; the second one ends the process at once. SIGPIPE
+// becomes a failed write.
 #pragma once
 
 #include "harness/run/stop.h"

@@ -5,5 +5,6 @@
 
 namespace looktwice::cli {
 std::string version();
-std::string commit();  // of the sources that were built, "-dirty" behind it if they had changes; "unknown" outside a checkout
+std::string commit();  // of the sources that were built, "-dirty" behind it if they had changes;
+                       // "unknown" outside a checkout
 }  // namespace looktwice::cli

@@ -19,10 +19,12 @@
 namespace looktwice::cli {
 namespace {
 
-[[noreturn]] void refuse_name(const char* what, const std::string& name, const std::vector<std::string>& known) {
+[[noreturn]] void refuse_name(const char* what, const std::string& name,
+                              const std::vector<std::string>& known) {
   std::string message = std::string("no ") + what + " '" + printable(name, 80) + "'";
   const std::string near = nearest(name, known);
-  message += near.empty() ? "; `looktwice list` shows what there is" : "; did you mean '" + near + "'?";
+  message +=
+      near.empty() ? "; `looktwice list` shows what there is" : "; did you mean '" + near + "'?";
   throw Error(Kind::usage, message);
 }
 
@@ -78,7 +80,8 @@ std::vector<TaskName> tasks_named(const std::string& text) {
       }
     if (!found) refuse_name("task", pattern, known);
   }
-  if (tasks.empty()) throw Error(Kind::usage, "--tasks: expected at least one task; `looktwice list` shows them");
+  if (tasks.empty())
+    throw Error(Kind::usage, "--tasks: expected at least one task; `looktwice list` shows them");
   return tasks;
 }
 
@@ -97,7 +100,8 @@ run::Task loaded_task(const TaskName& name, const TaskLoading& loading) {
   task.warnings = std::move(loaded.warnings);
   task.samples_in_set = static_cast<std::int64_t>(task.samples.size());
   if (task.samples.empty())
-    throw Error(Kind::data, printable(task.root.string()) + ": no test samples for " + task.full_name());
+    throw Error(Kind::data,
+                printable(task.root.string()) + ": no test samples for " + task.full_name());
   limit_samples(task, loading.limit, loading.seed);
   task.fingerprint = fingerprint(task.samples, task.root, loading.threads);
   return task;

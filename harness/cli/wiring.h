@@ -17,15 +17,16 @@ struct TaskName {
   std::string name = {}, variant = {};  // "zsad.elpv", "p>0"
 };
 
-// "visa_dr,zsad.*,zsad.elpv:all": names, prefixes ("zsad") and globs, in this order, each task once.
-// Kind::usage with a suggestion for what is unknown.
+// "visa_dr,zsad.*,zsad.elpv:all": names, prefixes ("zsad") and globs, in this order, each task
+// once. Kind::usage with a suggestion for what is unknown.
 std::vector<TaskName> tasks_named(const std::string& text);
 
 struct TaskLoading {
   std::filesystem::path data_root = {};
   int num_fewshot = 0;
   std::uint64_t seed = 0;
-  std::int64_t limit = 0;  // 0: all; otherwise that many samples, drawn with the seed, in the order of the set
+  std::int64_t limit =
+      0;  // 0: all; otherwise that many samples, drawn with the seed, in the order of the set
   int threads = 1;
   std::shared_ptr<const ImageCodec> codec = {};
 };

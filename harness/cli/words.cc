@@ -17,15 +17,20 @@ namespace {
 
 constexpr std::uintmax_t kMaxConfigBytes = 1 << 20;
 
-// Gathers a flat mapping from the parser's events. Building a node tree would expand aliases and lose duplicate keys.
+// Gathers a flat mapping from the parser's events. Building a node tree would expand aliases and
+// lose duplicate keys.
 class FlatMapping final : public YAML::EventHandler {
  public:
   explicit FlatMapping(std::string file) : file_(std::move(file)) {}
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { scalar(mark, "", anchor, ""); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases are not allowed"); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    scalar(mark, "", anchor, "");
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    refuse(mark, "aliases are not allowed");
+  }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     scalar(mark, tag, anchor, value);
@@ -40,7 +45,8 @@ class FlatMapping final : public YAML::EventHandler {
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
     plain(mark, tag, anchor);
-    if (depth_ > 1 || (depth_ == 1 && !name_)) refuse(mark, "nested too deep; expected 'name: value'");
+    if (depth_ > 1 || (depth_ == 1 && !name_))
+      refuse(mark, "nested too deep; expected 'name: value'");
     ++depth_;
   }
   void OnMapEnd() override {
@@ -59,9 +65,11 @@ class FlatMapping final : public YAML::EventHandler {
   }
   void plain(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) const {
     if (anchor != 0) refuse(mark, "anchors are not allowed");
-    if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "tags are not allowed: " + printable(tag, 40));
+    if (!tag.empty() && tag != "?" && tag != "!")
+      refuse(mark, "tags are not allowed: " + printable(tag, 40));
   }
-  void scalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) {
+  void scalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+              const std::string& value) {
     plain(mark, tag, anchor);
     if (depth_ == 0) refuse(mark, "expected 'name: value' lines");
     if (depth_ == 1 && !name_) {
@@ -104,7 +112,8 @@ std::vector<std::string> normalised(const std::vector<std::string>& words) {
   for (std::string& word : out) {
     if (word == "--") break;
     if (!word.starts_with("--")) continue;
-    const auto end = word.begin() + static_cast<std::ptrdiff_t>(std::min(word.find('='), word.size()));
+    const auto end =
+        word.begin() + static_cast<std::ptrdiff_t>(std::min(word.find('='), word.size()));
     std::replace(word.begin() + 2, end, '-', '_');
   }
   return out;
@@ -128,7 +137,8 @@ std::vector<std::pair<std::string, std::string>> config_options(const std::files
       throw Error(Kind::usage, name + ": holds several documents, expected one");
   } catch (const YAML::Exception& error) {
     throw Error(Kind::usage, name + ": line " + std::to_string(error.mark.line + 1) + ", column " +
-                                 std::to_string(error.mark.column + 1) + ": " + printable(error.msg));
+                                 std::to_string(error.mark.column + 1) + ": " +
+                                 printable(error.msg));
   }
   return mapping.pairs;
 }
@@ -147,9 +157,11 @@ std::vector<std::string> with_config(const std::vector<std::string>& words) {
       rest.push_back(words[i]);
       continue;
     }
-    for (const auto& [name, value] : config_options(file)) spliced.push_back("--" + name + "=" + value);
+    for (const auto& [name, value] : config_options(file))
+      spliced.push_back("--" + name + "=" + value);
   }
-  const auto first_option = std::ranges::find_if(rest, [](const std::string& w) { return w.starts_with("-"); });
+  const auto first_option =
+      std::ranges::find_if(rest, [](const std::string& w) { return w.starts_with("-"); });
   rest.insert(first_option, spliced.begin(), spliced.end());
   return rest;
 }

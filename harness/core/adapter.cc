@@ -22,7 +22,8 @@ std::vector<Prediction> answers_or_failures(Adapter& adapter, std::span<const Re
   } catch (const Error& error) {
     // A wrong checkpoint or option is not the fault of one request.
     if (error.kind() != Kind::data) throw;
-    if (batch.size() == 1) return {{.key = batch[0].key, .status = Status::failed, .error = error.what()}};
+    if (batch.size() == 1)
+      return {{.key = batch[0].key, .status = Status::failed, .error = error.what()}};
   } catch (const std::bad_alloc&) {
     if (batch.size() == 1)
       return {{.key = batch[0].key, .status = Status::failed, .error = "out of memory"}};
@@ -33,13 +34,16 @@ std::vector<Prediction> answers_or_failures(Adapter& adapter, std::span<const Re
   // One bad picture must not fail its neighbours: ask one by one.
   std::vector<Prediction> replies;
   for (const Request& request : batch)
-    for (Prediction& reply : answers_or_failures(adapter, {&request, 1})) replies.push_back(std::move(reply));
+    for (Prediction& reply : answers_or_failures(adapter, {&request, 1}))
+      replies.push_back(std::move(reply));
   return replies;
 }
 
 }  // namespace
 
-void Adapter::serve(Inbox& inbox, Outbox& outbox) { serve_in_batches(*this, 0, inbox, outbox); }
+void Adapter::serve(Inbox& inbox, Outbox& outbox) {
+  serve_in_batches(*this, 0, inbox, outbox);
+}
 
 std::vector<Prediction> Adapter::answer(std::span<const Request>) {
   throw Error(Kind::internal, "an adapter overrides serve() or answer()");

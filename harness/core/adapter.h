@@ -18,8 +18,9 @@ namespace looktwice {
 class Inbox {
  public:
   virtual ~Inbox() = default;
-  // Blocks until at least one request is there or all work is over (then: empty). At most `most` requests.
-  // A thread that still owes answers must not block here, since the next turn of a dialogue waits for them: use try_take.
+  // Blocks until at least one request is there or all work is over (then: empty). At most `most`
+  // requests. A thread that still owes answers must not block here, since the next turn of a
+  // dialogue waits for them: use try_take.
   virtual std::vector<Request> take(int most) = 0;
   // As take, but returns at once; empty: nothing now.
   virtual std::vector<Request> try_take(int most) = 0;
@@ -27,7 +28,8 @@ class Inbox {
   virtual bool over() const = 0;
 };
 
-// Where answers go, in any order, as soon as they are there. Thread-safe. Returns after the answer is in the journal.
+// Where answers go, in any order, as soon as they are there. Thread-safe. Returns after the answer
+// is in the journal.
 class Outbox {
  public:
   virtual ~Outbox() = default;
@@ -53,14 +55,16 @@ struct Setting {
   int threads = 1;
   std::uint64_t seed = 0;
   std::string device = "cpu";
-  // Only for adapters that look answers up by name (recorded = true): request key -> sample id. Empty for all others.
+  // Only for adapters that look answers up by name (recorded = true): request key -> sample id.
+  // Empty for all others.
   std::function<std::string(const std::string& key)> sample_of = {};
-  // For the same adapters: the ids of all samples of the run, so that a record that fits two of them is found out before any
-  // answer is given.
+  // For the same adapters: the ids of all samples of the run, so that a record that fits two of
+  // them is found out before any answer is given.
   std::vector<std::string> samples = {};
 };
 
-// take, answer(), push until the inbox is over. An exception of answer() fails each request of that batch, not the run.
+// take, answer(), push until the inbox is over. An exception of answer() fails each request of that
+// batch, not the run.
 void serve_in_batches(Adapter& adapter, int batch_size, Inbox& inbox, Outbox& outbox);
 
 struct AdapterEntry {

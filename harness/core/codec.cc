@@ -122,7 +122,8 @@ Outcome outcome_of(std::string_view text) {
   o.image = field_or<std::string>(json, "image", "", "text");
   if (json.contains("region")) {
     const auto edges = field<std::vector<int>>(json, "region", "[x, y, width, height]");
-    if (edges.size() != 4) throw Error(Kind::data, "field 'region': expected [x, y, width, height]");
+    if (edges.size() != 4)
+      throw Error(Kind::data, "field 'region': expected [x, y, width, height]");
     o.region = Region{edges[0], edges[1], edges[2], edges[3]};
   }
   o.map = field_or<std::string>(json, "map", "", "text");

@@ -17,12 +17,14 @@ struct Dataset {
   std::filesystem::path root = {};  // the folder that ids are relative to
   std::vector<Sample> test = {};
   std::map<std::string, std::vector<ImageFile>> normal_train = {};  // per category, bytewise order
-  std::vector<std::string> warnings = {};  // oddities that do not stop the reading: extra folders, twins, missing masks
+  std::vector<std::string> warnings =
+      {};  // oddities that do not stop the reading: extra folders, twins, missing masks
 };
 
 struct DatasetRequest {
-  std::filesystem::path root = {};  // the folder of the set, or a parent that holds it under a usual name
-  std::string variant = {};         // one of DatasetEntry::variants; empty: the first
+  std::filesystem::path root =
+      {};                    // the folder of the set, or a parent that holds it under a usual name
+  std::string variant = {};  // one of DatasetEntry::variants; empty: the first
   std::shared_ptr<const ImageCodec> codec = {};
 };
 
@@ -32,12 +34,13 @@ struct ExpectedCount {
 };
 
 struct DatasetEntry {
-  std::string name = {};      // "mvtec": task zsad.mvtec
-  std::string title = {};     // "MVTec AD": as papers print it
-  std::string summary = {};   // layout in one line
-  std::vector<std::string> variants = {};  // split or label conventions, the default first; may be empty
+  std::string name = {};     // "mvtec": task zsad.mvtec
+  std::string title = {};    // "MVTec AD": as papers print it
+  std::string summary = {};  // layout in one line
+  std::vector<std::string> variants =
+      {};  // split or label conventions, the default first; may be empty
   bool has_masks = false;
-  bool general = false;       // any folder of that layout, nothing is expected
+  bool general = false;  // any folder of that layout, nothing is expected
   std::function<std::map<std::string, ExpectedCount>(const std::string& variant)> expected = {};
   std::function<Dataset(const DatasetRequest&)> load = {};
 };

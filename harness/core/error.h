@@ -9,13 +9,13 @@ namespace looktwice {
 
 // What went wrong, as the process tells it: the value is the exit code.
 enum class Kind {
-  gate = 1,         // a gate did not hold
-  usage = 2,        // option, configuration, or a run folder in use
-  incomplete = 3,   // some samples have no answer yet; the same command resumes
-  data = 4,         // data set, predictions or run folder content
-  model = 5,        // adapter, checkpoint or network
-  disk = 6,         // a write failed
-  internal = 70,    // our mistake
+  gate = 1,        // a gate did not hold
+  usage = 2,       // option, configuration, or a run folder in use
+  incomplete = 3,  // some samples have no answer yet; the same command resumes
+  data = 4,        // data set, predictions or run folder content
+  model = 5,       // adapter, checkpoint or network
+  disk = 6,        // a write failed
+  internal = 70,   // our mistake
 };
 
 // message: which file, which field, what was expected. One line, no trailing full stop needed.

@@ -28,7 +28,8 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 std::string sha256(std::span<const std::byte> bytes);
-std::string sha256_of_file(const std::filesystem::path& path);  // streams; Kind::data names the path
+std::string sha256_of_file(
+    const std::filesystem::path& path);  // streams; Kind::data names the path
 
 // CRC-32C (Castagnoli), as in RFC 3720. crc32c("123456789") is 0xe3069283.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0);

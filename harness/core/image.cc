@@ -32,7 +32,7 @@ std::vector<std::byte> file_bytes(const std::filesystem::path& path, std::uintma
   do file.value = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   while (file.value < 0 && errno == EINTR);
   if (file.value < 0) refuse(std::strerror(errno));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(file.value, &status) != 0) refuse(std::strerror(errno));
   if (!S_ISREG(status.st_mode)) refuse("not a regular file");
   const auto size = static_cast<std::uintmax_t>(status.st_size);

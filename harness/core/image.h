@@ -1,4 +1,5 @@
-// Pictures: decoded pixels, the file they come from, and the decoder as everybody but adapters/imaging sees it.
+// Pictures: decoded pixels, the file they come from, and the decoder as everybody but
+// adapters/imaging sees it.
 #pragma once
 
 #include <cstddef>
@@ -32,31 +33,33 @@ struct ImageFile {
 // What a header tells without decoding.
 struct ImageInfo {
   int width = 0, height = 0, channels = 0, bits = 0;
-  std::string format = {};    // "png", "jpeg", "bmp", "tiff", "webp"
-  int exif_orientation = 1;   // 1..8; noted, never applied
+  std::string format = {};   // "png", "jpeg", "bmp", "tiff", "webp"
+  int exif_orientation = 1;  // 1..8; noted, never applied
 };
 
-// Decodes and encodes pictures. All calls throw Error{Kind::data} whose text does not name the file:
-// the caller knows it. Thread-safe. Implemented by adapters/imaging.
+// Decodes and encodes pictures. All calls throw Error{Kind::data} whose text does not name the
+// file: the caller knows it. Thread-safe. Implemented by adapters/imaging.
 class ImageCodec {
  public:
   virtual ~ImageCodec() = default;
   virtual ImageInfo info(std::span<const std::byte> file) const = 0;
   // RGB, as Pillow's Image.open(f).convert("RGB") gives it.
   virtual Image decode(std::span<const std::byte> file) const = 0;
-  // One channel: grey value, palette index or largest of the colour channels; 16-bit values saturate at 255;
-  // alpha is ignored. Non-zero means anomalous.
+  // One channel: grey value, palette index or largest of the colour channels; 16-bit values
+  // saturate at 255; alpha is ignored. Non-zero means anomalous.
   virtual Image decode_mask(std::span<const std::byte> file) const = 0;
   virtual std::vector<std::byte> encode_png(const Image& image) const = 0;
 };
 
-// Reads a whole regular file. Refuses directories, FIFOs, devices and files over max_bytes (Kind::data, names the path).
+// Reads a whole regular file. Refuses directories, FIFOs, devices and files over max_bytes
+// (Kind::data, names the path).
 std::vector<std::byte> file_bytes(const std::filesystem::path& path,
                                   std::uintmax_t max_bytes = std::uintmax_t{1} << 30);
 
 Image crop(const Image& image, Region region);
 
-// A picture as a request carries it: its pixels can be had, its path cannot, since folders tell the defect.
+// A picture as a request carries it: its pixels can be had, its path cannot, since folders tell the
+// defect.
 class Picture {
  public:
   Picture() = default;

@@ -70,30 +70,54 @@ void parse_option(std::string_view name, const std::string& text, double& value)
   if (!std::isfinite(value)) refuse(name, text, "a finite number");
 }
 
-void parse_option(std::string_view, const std::string& text, std::string& value) { value = text; }
+void parse_option(std::string_view, const std::string& text, std::string& value) {
+  value = text;
+}
 
 void parse_option(std::string_view name, const std::string& text, std::filesystem::path& value) {
   if (text.find('\0') != std::string::npos) refuse(name, text, "a path without NUL");
   value = text;
 }
 
-std::string option_text(bool value) { return value ? "true" : "false"; }
-std::string option_text(int value) { return std::to_string(value); }
-std::string option_text(std::int64_t value) { return std::to_string(value); }
+std::string option_text(bool value) {
+  return value ? "true" : "false";
+}
+std::string option_text(int value) {
+  return std::to_string(value);
+}
+std::string option_text(std::int64_t value) {
+  return std::to_string(value);
+}
 std::string option_text(double value) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   return {digits, end};
 }
-std::string option_text(const std::string& value) { return value; }
-std::string option_text(const std::filesystem::path& value) { return value.string(); }
+std::string option_text(const std::string& value) {
+  return value;
+}
+std::string option_text(const std::filesystem::path& value) {
+  return value.string();
+}
 
-const char* option_type(bool) { return "true|false"; }
-const char* option_type(int) { return "int"; }
-const char* option_type(std::int64_t) { return "int"; }
-const char* option_type(double) { return "number"; }
-const char* option_type(const std::string&) { return "text"; }
-const char* option_type(const std::filesystem::path&) { return "path"; }
+const char* option_type(bool) {
+  return "true|false";
+}
+const char* option_type(int) {
+  return "int";
+}
+const char* option_type(std::int64_t) {
+  return "int";
+}
+const char* option_type(double) {
+  return "number";
+}
+const char* option_type(const std::string&) {
+  return "text";
+}
+const char* option_type(const std::filesystem::path&) {
+  return "path";
+}
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
@@ -138,11 +162,13 @@ Arguments arguments_of(const std::string& text) {
     if (at < text.size() && text[at] == '"') {
       const std::size_t close = text.find('"', at + 1);
       if (close == std::string::npos)
-        throw Error(Kind::usage, "'" + printable(text) + "': the quote after " + name + "= is not closed");
+        throw Error(Kind::usage,
+                    "'" + printable(text) + "': the quote after " + name + "= is not closed");
       value = text.substr(at + 1, close - at - 1);
       at = close + 1;
       if (at < text.size() && text[at] != ',')
-        throw Error(Kind::usage, "'" + printable(text) + "': expected ',' after the quoted " + name);
+        throw Error(Kind::usage,
+                    "'" + printable(text) + "': expected ',' after the quoted " + name);
     } else {
       const std::size_t comma = std::min(text.find(',', at), text.size());
       value = text.substr(at, comma - at);

@@ -1,5 +1,5 @@
-// Options of an adapter as a plain struct with `void visit(auto&& option)`; parsed, printed and logged from that one place.
-// Not here: the command line itself (harness/cli).
+// Options of an adapter as a plain struct with `void visit(auto&& option)`; parsed, printed and
+// logged from that one place. Not here: the command line itself (harness/cli).
 #pragma once
 
 #include <concepts>
@@ -40,8 +40,10 @@ const char* option_type(double);
 const char* option_type(const std::string&);
 const char* option_type(const std::filesystem::path&);
 
-// Throws Error{Kind::usage} for names that `known` lacks, with the nearest known name as a suggestion.
-void refuse_unknown(const std::string& owner, const Arguments& given, const std::vector<OptionInfo>& known);
+// Throws Error{Kind::usage} for names that `known` lacks, with the nearest known name as a
+// suggestion.
+void refuse_unknown(const std::string& owner, const Arguments& given,
+                    const std::vector<OptionInfo>& known);
 
 // The candidate nearest to `word` by edit distance, empty when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
@@ -74,7 +76,8 @@ Options parsed(const std::string& owner, const Arguments& given) {
 template <class Options>
 Arguments as_used(Options options) {
   Arguments used;
-  options.visit([&](const char* name, auto& value, const char*) { used[name] = option_text(value); });
+  options.visit(
+      [&](const char* name, auto& value, const char*) { used[name] = option_text(value); });
   return used;
 }
 

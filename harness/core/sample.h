@@ -1,4 +1,5 @@
-// The words that all parts share: what a data set holds, what an adapter is asked, what it replies, what came of it.
+// The words that all parts share: what a data set holds, what an adapter is asked, what it replies,
+// what came of it.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,14 @@ namespace looktwice {
 struct Truth {
   std::optional<bool> anomalous = {};
   std::vector<std::filesystem::path> masks = {};  // merged by OR; empty: none, or a normal image
-  bool has_mask = false;             // normal images of a set with masks: true with an empty list (all zero)
-  std::string defect = {};           // folder or type name, for tables
-  std::string answer = {};           // option letter
+  bool has_mask = false;    // normal images of a set with masks: true with an empty list (all zero)
+  std::string defect = {};  // folder or type name, for tables
+  std::string answer = {};  // option letter
   std::vector<std::string> references = {};  // reference texts, one per question
 };
 
 struct Sample {
-  std::string id = {};        // unique in its task: the path relative to the data set, '/' separated
+  std::string id = {};  // unique in its task: the path relative to the data set, '/' separated
   std::string category = {};  // class of the object ("bottle"), the unit of macro averages
   ImageFile image = {};
   std::vector<ImageFile> references = {};  // normal pictures shown beside it (few-shot)
@@ -65,12 +66,14 @@ struct Request {
   std::string key = {};       // unique in the run; neutral (a hash)
   std::string category = {};  // class of the object, never the defect
   Picture image = {};
-  std::vector<Picture> references = {};  // normal pictures, the same order for every sample of a category
+  std::vector<Picture> references =
+      {};  // normal pictures, the same order for every sample of a category
   std::vector<Turn> dialogue = {};
   Question question = {};
 };
 
-// Pixel-wise anomaly scores at the model's own resolution. values[height][width]; any finite value, larger = more anomalous.
+// Pixel-wise anomaly scores at the model's own resolution. values[height][width]; any finite value,
+// larger = more anomalous.
 struct AnomalyMap {
   int width = 0, height = 0;
   std::vector<float> values = {};
@@ -99,28 +102,30 @@ struct Prediction {
   std::string error = {};        // why it failed or was refused
 };
 
-// One scorer's reading of a sample's answers ("official": the published rule, quirks included; "corrected": the sound one).
+// One scorer's reading of a sample's answers ("official": the published rule, quirks included;
+// "corrected": the sound one).
 struct Mark {
   std::string scorer = {};
   std::optional<double> score = {};
-  std::optional<bool> decision = {};       // anomalous or not, as generated
+  std::optional<bool> decision = {};  // anomalous or not, as generated
   std::map<std::string, double> values = {};
-  std::string unscored_because = {};       // answered, but no answer in it
+  std::string unscored_because = {};  // answered, but no answer in it
 };
 
-// What came of one sample. failed, refused, unscored and undefined are four different states, none of them 0.
+// What came of one sample. failed, refused, unscored and undefined are four different states, none
+// of them 0.
 struct Outcome {
-  std::string task = {};               // filled in by the runner, as are image and map
+  std::string task = {};  // filled in by the runner, as are image and map
   std::string sample = {};
   std::string category = {};
   Status status = Status::answered;
   std::string error = {};
   std::optional<bool> anomalous = {};  // the truth
   std::string defect = {};
-  std::string image = {};              // relative to the folder of the data set
+  std::string image = {};  // relative to the folder of the data set
   std::optional<Region> region = {};
-  std::string map = {};                // file in the run folder, empty: none
-  std::string text = {};               // the answers, one per line, as generated (hostile text)
+  std::string map = {};   // file in the run folder, empty: none
+  std::string text = {};  // the answers, one per line, as generated (hostile text)
   std::vector<Mark> marks = {};
 };
 

@@ -32,26 +32,30 @@ struct Loaded {
 struct Plan {
   std::vector<std::string> scorers = {};        // "official", "corrected"
   std::vector<std::string> image_metrics = {};  // names in the metric catalogue
-  std::vector<std::string> pixel_metrics = {};  // computed when the set has masks and the answers have maps
+  std::vector<std::string> pixel_metrics =
+      {};  // computed when the set has masks and the answers have maps
   std::string headline = {};
-  std::string dataset = {};   // column in the published tables: "ELPV"
-  std::string published = {}; // table that the headline is compared with: "anomaly_ov_table2", empty: none
-  std::string variant = {};   // split or label convention as used
+  std::string dataset = {};  // column in the published tables: "ELPV"
+  std::string published =
+      {};  // table that the headline is compared with: "anomaly_ov_table2", empty: none
+  std::string variant = {};  // split or label convention as used
 };
 
 class Suite {
  public:
   virtual ~Suite() = default;
   virtual Loaded load(const Loading& loading) const = 0;
-  // The next question after these answers (one per question asked so far); nothing: the dialogue is over.
+  // The next question after these answers (one per question asked so far); nothing: the dialogue is
+  // over.
   virtual std::optional<Question> ask(const Sample& sample, std::span<const Turn> turns) const = 0;
-  // answers: one per question, in order; the dialogue stops at the first that is not Status::answered.
-  // Gives one Mark per scorer of the plan.
+  // answers: one per question, in order; the dialogue stops at the first that is not
+  // Status::answered. Gives one Mark per scorer of the plan.
   virtual Outcome mark(const Sample& sample, std::span<const Prediction> answers) const = 0;
   virtual Plan plan() const = 0;
 };
 
-// One row of `looktwice list`. A task is a name that make() understands, "zsad.elpv"; a variant is written "zsad.elpv:all".
+// One row of `looktwice list`. A task is a name that make() understands, "zsad.elpv"; a variant is
+// written "zsad.elpv:all".
 struct TaskInfo {
   std::string name = {}, summary = {};
   std::vector<std::string> variants = {};
@@ -60,7 +64,8 @@ struct TaskInfo {
 struct SuiteEntry {
   std::string name = {}, summary = {};
   std::vector<TaskInfo> tasks = {};
-  std::function<std::unique_ptr<Suite>(const std::string& task, const std::string& variant)> make = {};
+  std::function<std::unique_ptr<Suite>(const std::string& task, const std::string& variant)> make =
+      {};
 };
 
 }  // namespace looktwice

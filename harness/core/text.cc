@@ -42,7 +42,8 @@ CodePoint first_of(std::string_view text) {
   return {value, more + 1, true};
 }
 
-// Characters that change what a reader sees without being seen: controls, bidi, zero width, line separators, tags.
+// Characters that change what a reader sees without being seen: controls, bidi, zero width, line
+// separators, tags.
 bool is_hidden(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x61C || c == 0x180E ||
          (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
@@ -60,7 +61,8 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
     std::array<char, 16> escaped{};
     if (!c.valid) {
       for (std::size_t i = 0; i < c.bytes; ++i) {
-        std::snprintf(escaped.data(), escaped.size(), "\\x%02X", static_cast<unsigned char>(text[i]));
+        std::snprintf(escaped.data(), escaped.size(), "\\x%02X",
+                      static_cast<unsigned char>(text[i]));
         out += escaped.data();
       }
     } else if (c.value == '\n') {

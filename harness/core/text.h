@@ -5,7 +5,8 @@
 #include <string_view>
 
 namespace looktwice {
-// One line for a terminal or a message: control characters, ANSI, bidi and invalid UTF-8 become \xNN or \u{NNNN}; cut at max_bytes.
+// One line for a terminal or a message: control characters, ANSI, bidi and invalid UTF-8 become
+// \xNN or \u{NNNN}; cut at max_bytes.
 std::string printable(std::string_view text, std::size_t max_bytes = 400);
 // UTF-8 with each maximal invalid part replaced by U+FFFD.
 std::string valid_utf8(std::string_view bytes);

@@ -14,11 +14,13 @@ using namespace std::chrono_literals;
 
 // Why this prediction cannot be kept as answered; empty: it can.
 std::string flaw_of(const Prediction& p) {
-  if (p.score && !std::isfinite(*p.score)) return "the score is " + std::to_string(*p.score) + ", expected a finite number";
+  if (p.score && !std::isfinite(*p.score))
+    return "the score is " + std::to_string(*p.score) + ", expected a finite number";
   if (!p.map) return {};
   const AnomalyMap& map = *p.map;
   if (map.width <= 0 || map.height <= 0 ||
-      map.values.size() != static_cast<std::size_t>(map.width) * static_cast<std::size_t>(map.height))
+      map.values.size() !=
+          static_cast<std::size_t>(map.width) * static_cast<std::size_t>(map.height))
     return "the map has " + std::to_string(map.values.size()) + " values, expected " +
            std::to_string(map.height) + " x " + std::to_string(map.width);
   const auto bad = std::ranges::find_if_not(map.values, [](float v) { return std::isfinite(v); });
@@ -58,7 +60,8 @@ Desk::Desk(std::span<const Task> tasks, std::unordered_map<std::string, StoredPr
       journal_(journal),
       timing_(timing),
       options_(options) {
-  for (const Task& task : tasks_) progress_.samples += static_cast<std::int64_t>(task.samples.size());
+  for (const Task& task : tasks_)
+    progress_.samples += static_cast<std::int64_t>(task.samples.size());
 }
 
 bool Desk::ask_next(Open& open) const {
@@ -80,7 +83,8 @@ std::optional<Desk::Open> Desk::next_sample() {
     bool waiting = false;
     // Follow what the journal holds until a question is without an answer.
     while (!waiting && !open.refused && ask_next(open)) {
-      const auto found = known_.find(request_key(task, task.samples[open.sample], open.turns.size()));
+      const auto found =
+          known_.find(request_key(task, task.samples[open.sample], open.turns.size()));
       waiting = found == known_.end() || found->second.prediction.status == Status::failed ||
                 !map_is_intact(folder_, found->second.map);
       if (waiting) break;
@@ -146,7 +150,8 @@ std::vector<Request> Desk::take(int most) {
     for (;;) {
       std::vector<Request> batch = gather(most);
       if (!batch.empty() || is_over()) return batch;
-      // A follow-up question needs the answer that another thread still owes. Woken by push; the time-out is for signals.
+      // A follow-up question needs the answer that another thread still owes. Woken by push; the
+      // time-out is for signals.
       changed_.wait_for(hold, 100ms);
     }
   } catch (...) {
@@ -178,7 +183,8 @@ void Desk::record(const Open& open, Prediction& prediction) {
   const Clock::time_point pushed = Clock::now();
   if (const std::string flaw = flaw_of(prediction);
       prediction.status == Status::answered && !flaw.empty())
-    prediction = {.key = prediction.key, .status = Status::failed, .spans = prediction.spans, .error = flaw};
+    prediction = {
+        .key = prediction.key, .status = Status::failed, .spans = prediction.spans, .error = flaw};
   StoredMap map;
   std::vector<std::filesystem::path> files;
   if (prediction.status == Status::answered && prediction.map) {

@@ -1,5 +1,6 @@
-// Where requests come from and predictions go to while an adapter serves: inbox and outbox over one set of open samples. No thread of
-// its own: questions are asked when the adapter takes, answers are journalled when it pushes.
+// Where requests come from and predictions go to while an adapter serves: inbox and outbox over one
+// set of open samples. No thread of its own: questions are asked when the adapter takes, answers
+// are journalled when it pushes.
 #pragma once
 
 #include <chrono>
@@ -32,8 +33,8 @@ class Desk final : public Inbox, public Outbox {
   void push(Prediction prediction) override;
 
   Progress progress() const;
-  bool all_done() const;                 // every sample has its last answer
-  std::exception_ptr failure() const;    // of the disk or of a confused adapter
+  bool all_done() const;               // every sample has its last answer
+  std::exception_ptr failure() const;  // of the disk or of a confused adapter
 
  private:
   using Clock = std::chrono::steady_clock;

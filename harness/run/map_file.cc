@@ -18,7 +18,8 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 }
 
 // Nothing unless the file holds exactly what was journalled.
-std::optional<std::vector<std::byte>> intact_bytes(const store::RunFolder& folder, const StoredMap& stored) {
+std::optional<std::vector<std::byte>> intact_bytes(const store::RunFolder& folder,
+                                                   const StoredMap& stored) {
   try {
     std::vector<std::byte> bytes = file_bytes(folder.path() / stored.file);
     if (crc32c(text_of(bytes)) != stored.crc) return {};
@@ -30,7 +31,8 @@ std::optional<std::vector<std::byte>> intact_bytes(const store::RunFolder& folde
 
 }  // namespace
 
-StoredMap write_map(const store::RunFolder& folder, const std::string& key, const AnomalyMap& map, bool half) {
+StoredMap write_map(const store::RunFolder& folder, const std::string& key, const AnomalyMap& map,
+                    bool half) {
   StoredMap stored{.file = "maps/" + sha256(key).substr(0, 16) + ".npy"};
   const std::string bytes = npy_of(map, half ? Precision::float16 : Precision::float32);
   stored.crc = crc32c(bytes);

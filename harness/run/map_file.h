@@ -1,4 +1,5 @@
-// Anomaly maps in the run folder: one .npy per request, its name a hash of the key, its CRC in the journal.
+// Anomaly maps in the run folder: one .npy per request, its name a hash of the key, its CRC in the
+// journal.
 #pragma once
 
 #include <optional>
@@ -9,8 +10,10 @@
 
 namespace looktwice::run {
 
-// Writes the map; not synced: the journal does that with the record. half: float16, values rounded to nearest.
-StoredMap write_map(const store::RunFolder& folder, const std::string& key, const AnomalyMap& map, bool half);
+// Writes the map; not synced: the journal does that with the record. half: float16, values rounded
+// to nearest.
+StoredMap write_map(const store::RunFolder& folder, const std::string& key, const AnomalyMap& map,
+                    bool half);
 
 // Nothing when the file is missing or not the one that was written.
 std::optional<AnomalyMap> read_map(const store::RunFolder& folder, const StoredMap& stored);

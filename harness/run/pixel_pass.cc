@@ -17,7 +17,9 @@ struct Plane {
   std::vector<std::uint8_t> values = {};
 };
 
-std::string shown(const std::filesystem::path& path) { return printable(path.string()); }
+std::string shown(const std::filesystem::path& path) {
+  return printable(path.string());
+}
 
 // The union of a sample's masks; all zero for a normal picture.
 Plane mask_of(const Sample& sample, const ImageCodec& codec) {
@@ -33,12 +35,16 @@ Plane mask_of(const Sample& sample, const ImageCodec& codec) {
     }
     if (mask.width != plane.width || mask.height != plane.height)
       throw Error(Kind::data, shown(path) + ": the mask is " + std::to_string(mask.width) + " x " +
-                                  std::to_string(mask.height) + ", its picture " + shown(sample.image.path) +
-                                  " is " + std::to_string(plane.width) + " x " + std::to_string(plane.height));
+                                  std::to_string(mask.height) + ", its picture " +
+                                  shown(sample.image.path) + " is " + std::to_string(plane.width) +
+                                  " x " + std::to_string(plane.height));
     for (std::size_t i = 0; i < plane.values.size(); ++i) plane.values[i] |= mask.pixels[i] != 0;
   }
   if (!sample.image.region) return plane;
-  const Image part = crop({.width = plane.width, .height = plane.height, .channels = 1, .pixels = std::move(plane.values)},
+  const Image part = crop({.width = plane.width,
+                           .height = plane.height,
+                           .channels = 1,
+                           .pixels = std::move(plane.values)},
                           *sample.image.region);
   return {.width = part.width, .height = part.height, .values = part.pixels};
 }
@@ -51,19 +57,22 @@ Plane resized(const Plane& mask, int side) {
   return out;
 }
 
-void show(const PixelInput& input, std::size_t index, const ScoreOptions& options, metrics::Metric& metric) {
+void show(const PixelInput& input, std::size_t index, const ScoreOptions& options,
+          metrics::Metric& metric) {
   const Sample& sample = input.task->samples[index];
   const Marked& marked = (*input.marked)[index];
   const std::optional<AnomalyMap> map = read_map(*input.folder, marked.map);
   if (!map)
-    throw Error(Kind::data, shown(input.folder->path() / marked.map.file) +
-                                ": missing or damaged; run the same command again to redo its sample");
+    throw Error(Kind::data,
+                shown(input.folder->path() / marked.map.file) +
+                    ": missing or damaged; run the same command again to redo its sample");
   Plane mask = mask_of(sample, *input.codec);
   if (options.map_side > 0) mask = resized(mask, options.map_side);
   std::vector<float> values = map->values;
   if (map->width != mask.width || map->height != mask.height)
     values = metrics::bilinear(values, map->height, map->width, mask.height, mask.width);
-  if (options.map_sigma > 0) values = metrics::gaussian(values, mask.height, mask.width, options.map_sigma);
+  if (options.map_sigma > 0)
+    values = metrics::gaussian(values, mask.height, mask.width, options.map_sigma);
   metric.add({.id = sample.id,
               .positive = sample.truth.anomalous,
               .map = values,
@@ -93,7 +102,8 @@ std::vector<metrics::Value> pixel_values(const PixelInput& input, std::vector<st
   for (int pass = 0; pass < metric->passes(); ++pass) {
     metric->begin_pass(pass);
     std::atomic<std::size_t> next = 0;
-    const int threads = std::max(1, std::min(options.metric.threads, static_cast<int>(samples.size())));
+    const int threads =
+        std::max(1, std::min(options.metric.threads, static_cast<int>(samples.size())));
     std::vector<std::unique_ptr<metrics::Metric>> parts;
     std::vector<std::exception_ptr> failures(static_cast<std::size_t>(threads));
     for (int t = 0; t < threads; ++t) parts.push_back(metric->clone_empty());

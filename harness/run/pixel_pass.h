@@ -1,5 +1,6 @@
-// Shows the maps of a task to pixel metrics, one at a time: decode the mask, bring the map to the evaluation size, add. As often as the
-// metric asks; never more than one map and mask per thread in memory.
+// Shows the maps of a task to pixel metrics, one at a time: decode the mask, bring the map to the
+// evaluation size, add. As often as the metric asks; never more than one map and mask per thread in
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct PixelInput {
 // Indices into the task's samples that have a truth, an answer and a map.
 std::vector<std::size_t> samples_with_maps(const PixelInput& input);
 
-// The values of the family over these samples. Throws Kind::data for a map or mask that cannot be read or does not fit its picture.
+// The values of the family over these samples. Throws Kind::data for a map or mask that cannot be
+// read or does not fit its picture.
 std::vector<metrics::Value> pixel_values(const PixelInput& input, std::vector<std::size_t> samples,
                                          const metrics::MetricEntry& family,
                                          const ScoreOptions& options);

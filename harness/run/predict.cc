@@ -40,9 +40,9 @@ PredictResult predict(std::span<const Task> tasks, Adapter& adapter,
   const Progress progress = desk.progress();
   const bool gave_up = options.max_failed >= 0 && progress.failed > options.max_failed;
   if (!complete && !stopped && !gave_up)
-    throw Error(Kind::model, "the adapter stopped with " +
-                                 std::to_string(progress.samples - progress.done) +
-                                 " samples not answered; what is answered is kept, the same command goes on");
+    throw Error(Kind::model,
+                "the adapter stopped with " + std::to_string(progress.samples - progress.done) +
+                    " samples not answered; what is answered is kept, the same command goes on");
   return {.progress = progress,
           .dropped_records = journal.recovered().damaged + journal.recovered().foreign,
           .complete = complete};

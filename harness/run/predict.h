@@ -1,5 +1,6 @@
-// The first stage: every sample's questions to the adapter, every answer to the journal. Dialogues go turn by turn while a window of
-// samples is open at once; an answered question is never asked again.
+// The first stage: every sample's questions to the adapter, every answer to the journal. Dialogues
+// go turn by turn while a window of samples is open at once; an answered question is never asked
+// again.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +17,16 @@
 namespace looktwice::run {
 
 struct Progress {
-  std::int64_t samples = 0;                  // in all tasks
+  std::int64_t samples = 0;                        // in all tasks
   std::int64_t done = 0, failed = 0, refused = 0;  // samples
-  std::int64_t resumed = 0;                  // samples that were done before this start
+  std::int64_t resumed = 0;                        // samples that were done before this start
 };
 
 struct PredictOptions {
-  int batch_size = 0;           // most requests an adapter gets at once; 0: as it likes
-  int window = 256;             // samples open at once
-  bool half_maps = false;       // maps as float16
-  std::int64_t max_failed = -1; // stop when more samples failed; negative: never
+  int batch_size = 0;            // most requests an adapter gets at once; 0: as it likes
+  int window = 256;              // samples open at once
+  bool half_maps = false;        // maps as float16
+  std::int64_t max_failed = -1;  // stop when more samples failed; negative: never
   const StopFlag* stop = nullptr;
   std::function<void(const Progress&)> progress = {};  // at most ten times a second
 };

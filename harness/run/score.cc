@@ -43,9 +43,11 @@ store::Row row_of(const Value& value, const metrics::ValueInfo& info, const std:
   return row;
 }
 
-// values[group][i]: what the family gives, per category and pooled. Adds the mean over categories and turns all into rows.
+// values[group][i]: what the family gives, per category and pooled. Adds the mean over categories
+// and turns all into rows.
 void add_rows(std::vector<store::Row>& rows, const MetricEntry& family,
-              const std::vector<std::string>& names, const std::string& task, const std::string& scorer,
+              const std::vector<std::string>& names, const std::string& task,
+              const std::string& scorer,
               const std::map<std::string, std::vector<Value>>& per_category,
               const std::vector<Value>& pooled) {
   for (std::size_t i = 0; i < family.gives.size(); ++i) {
@@ -66,12 +68,14 @@ const Mark* mark_by(const Outcome& outcome, const std::string& scorer) {
   return found == outcome.marks.end() ? nullptr : &*found;
 }
 
-void add_image_rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
-                    const Plan& plan, const ScoreOptions& options) {
+void add_image_rows(std::vector<store::Row>& rows, const Task& task,
+                    const std::vector<Marked>& marked, const Plan& plan,
+                    const ScoreOptions& options) {
   for (const std::string& scorer : plan.scorers)
     for (const MetricEntry& family : metrics::metric_catalogue()) {
-      if (family.pixel ||
-          std::ranges::none_of(family.gives, [&](const auto& info) { return wanted(plan.image_metrics, info); }))
+      if (family.pixel || std::ranges::none_of(family.gives, [&](const auto& info) {
+            return wanted(plan.image_metrics, info);
+          }))
         continue;
       std::map<std::string, std::unique_ptr<metrics::Metric>> per_category;
       const auto pooled = family.make(options.metric);
@@ -94,21 +98,23 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task, const std::
       }
       std::map<std::string, std::vector<Value>> values;
       for (const auto& [category, metric] : per_category) values[category] = metric->values();
-      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values, pooled->values());
+      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values,
+               pooled->values());
     }
 }
 
-void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
-                    const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
-                    const ScoreOptions& options) {
+void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
+                    const std::vector<Marked>& marked, const Plan& plan, const ImageCodec& codec,
+                    const store::RunFolder& folder, const ScoreOptions& options) {
   const PixelInput input{&task, &marked, &codec, &folder};
   const std::vector<std::size_t> samples = samples_with_maps(input);
   if (samples.empty() || plan.pixel_metrics.empty()) return;
   std::map<std::string, std::vector<std::size_t>> by_category;
   for (const std::size_t i : samples) by_category[task.samples[i].category].push_back(i);
   for (const MetricEntry& family : metrics::metric_catalogue()) {
-    if (!family.pixel ||
-        std::ranges::none_of(family.gives, [&](const auto& info) { return wanted(plan.pixel_metrics, info); }))
+    if (!family.pixel || std::ranges::none_of(family.gives, [&](const auto& info) {
+          return wanted(plan.pixel_metrics, info);
+        }))
       continue;
     std::map<std::string, std::vector<Value>> values;
     std::int64_t done = 0;
@@ -118,14 +124,16 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, const std::
         options.progress("pixel metrics of " + task.full_name(), ++done,
                          static_cast<std::int64_t>(by_category.size()));
     }
-    const std::vector<Value> pooled =
-        by_category.size() == 1 ? values.begin()->second : pixel_values(input, samples, family, options);
+    const std::vector<Value> pooled = by_category.size() == 1
+                                          ? values.begin()->second
+                                          : pixel_values(input, samples, family, options);
     // Maps are read as they are: there is one scorer.
     add_rows(rows, family, plan.pixel_metrics, task.full_name(), "corrected", values, pooled);
   }
 }
 
-store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& marked, const Plan& plan) {
+store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& marked,
+                                const Plan& plan) {
   const auto shown = static_cast<std::int64_t>(task.samples.size());
   store::TaskSummary summary{.task = task.full_name(),
                              .dataset = plan.dataset,
@@ -135,7 +143,8 @@ store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& mar
                              .fingerprint = task.fingerprint.data,
                              .partial = shown < task.samples_in_set};
   if (summary.partial)
-    summary.limited = std::to_string(shown) + " of " + std::to_string(task.samples_in_set) + " samples";
+    summary.limited =
+        std::to_string(shown) + " of " + std::to_string(task.samples_in_set) + " samples";
   summary.counts = counted(marked);
   summary.disagreements = disagreements(marked);
   return summary;
@@ -168,7 +177,8 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
 
 std::int64_t incomplete_samples(const store::Summary& summary) {
   std::int64_t open = 0;
-  for (const store::TaskSummary& task : summary.tasks) open += task.counts.failed + task.counts.missing;
+  for (const store::TaskSummary& task : summary.tasks)
+    open += task.counts.failed + task.counts.missing;
   return open;
 }
 

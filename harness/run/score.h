@@ -1,5 +1,6 @@
-// The stages after the adapter: answers to outcomes (Suite::mark), outcomes to values (metrics). Reads the run folder and the data set,
-// writes outcomes.jsonl and summary.json; may be repeated at will.
+// The stages after the adapter: answers to outcomes (Suite::mark), outcomes to values (metrics).
+// Reads the run folder and the data set, writes outcomes.jsonl and summary.json; may be repeated at
+// will.
 #pragma once
 
 #include <functional>
@@ -17,8 +18,8 @@ namespace looktwice::run {
 
 struct ScoreOptions {
   metrics::MetricOptions metric = {};  // threads and seed too
-  int map_side = 0;       // evaluation size of pixel metrics: side x side; 0: the size of the mask
-  double map_sigma = 0;   // Gaussian blur of the up-sampled map, in pixels; 0: none
+  int map_side = 0;      // evaluation size of pixel metrics: side x side; 0: the size of the mask
+  double map_sigma = 0;  // Gaussian blur of the up-sampled map, in pixels; 0: none
   const StopFlag* stop = nullptr;
   std::function<void(const std::string& what, std::int64_t done, std::int64_t of)> progress = {};
 };

@@ -1,4 +1,5 @@
-// A wish to stop, from a signal handler or a test. Work in flight is finished or dropped, what is answered is kept.
+// A wish to stop, from a signal handler or a test. Work in flight is finished or dropped, what is
+// answered is kept.
 #pragma once
 
 #include <atomic>

@@ -25,7 +25,8 @@ struct Task {
   std::string full_name() const { return variant.empty() ? name : name + ":" + variant; }
 };
 
-// The key of the question number `turn` about a sample: the task, a hash of the id, the turn. Tells nothing about the sample.
+// The key of the question number `turn` about a sample: the task, a hash of the id, the turn. Tells
+// nothing about the sample.
 std::string request_key(const Task& task, const Sample& sample, std::size_t turn);
 
 // The name under which a picture leaves: a hash of where it lies in the data set, and its suffix.

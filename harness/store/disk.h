@@ -1,4 +1,5 @@
-// Durable writes on POSIX, each failure one Error{Kind::disk} that names the path and what the system said.
+// Durable writes on POSIX, each failure one Error{Kind::disk} that names the path and what the
+// system said.
 #pragma once
 
 #include <filesystem>
@@ -13,10 +14,11 @@ int opened(const std::filesystem::path& path, int flags);
 // Writes all bytes; goes on after short writes and EINTR.
 void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& name);
 void sync_file(int descriptor, const std::filesystem::path& name);
-[[noreturn]] void disk_failure(const std::filesystem::path& name, const char* doing, int error_number);
+[[noreturn]] void disk_failure(const std::filesystem::path& name, const char* doing,
+                               int error_number);
 
-// A file written from front to back and put in place at the end: temporary beside it, write, fsync, rename, fsync of the directory.
-// Not committed: the temporary is removed and the old file stays.
+// A file written from front to back and put in place at the end: temporary beside it, write, fsync,
+// rename, fsync of the directory. Not committed: the temporary is removed and the old file stays.
 class WholeFile {
  public:
   explicit WholeFile(std::filesystem::path target);

@@ -75,7 +75,8 @@ FrameCounts for_each_record(
     if (!ended) record.state = FrameState::damaged;  // the newline is part of the frame
     if (first && line == file_header(kind, run)) continue;
     if (first && record.state == FrameState::foreign)
-      throw Error(Kind::data, printable(file.string()) + ": line 1: the file belongs to another run");
+      throw Error(Kind::data,
+                  printable(file.string()) + ": line 1: the file belongs to another run");
     if (first && record.state == FrameState::good)
       throw Error(Kind::data, printable(file.string()) + ": line 1: expected " + std::string(kind) +
                                   " of schema 1, found " + printable(line, 80));

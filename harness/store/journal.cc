@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr auto kGroup = std::chrono::milliseconds(500);  // well under the promised second
 
-std::string record_at(std::ifstream& in, const fs::path& file, std::uint64_t offset, std::uint64_t bytes) {
+std::string record_at(std::ifstream& in, const fs::path& file, std::uint64_t offset,
+                      std::uint64_t bytes) {
   std::string line(bytes, '\0');
   in.clear();
   in.seekg(static_cast<std::streamoff>(offset));
@@ -40,15 +41,17 @@ Journal::Journal(fs::path file, std::string kind, std::string run,
     write_whole(file_, header);
   } else {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> good;
-    recovered_ = for_each_record(file_, kind_, run_,
-                                 [&](std::string_view object, std::uint64_t offset, std::uint64_t bytes) {
-                                   show(object);
-                                   good.emplace_back(offset, bytes);
-                                 });
+    recovered_ =
+        for_each_record(file_, kind_, run_,
+                        [&](std::string_view object, std::uint64_t offset, std::uint64_t bytes) {
+                          show(object);
+                          good.emplace_back(offset, bytes);
+                        });
     std::uint64_t expected = header.size();
     for (const auto& [offset, bytes] : good) expected += bytes;
     if (fs::file_size(file_) != expected) {
-      // Rewritten, not truncated: damage can sit in the middle too, and the good records behind it stay.
+      // Rewritten, not truncated: damage can sit in the middle too, and the good records behind it
+      // stay.
       std::ifstream in(file_, std::ios::binary);
       WholeFile whole(file_);
       whole.write(header);
@@ -117,14 +120,17 @@ void Journal::sync_pending() {
     if (!files.empty()) sync_directory(files.front().parent_path());
     sync_file(descriptor_, file_);
   } catch (...) {
-    // After a failed sync the system may have dropped the pages: nothing later can be trusted to be there.
+    // After a failed sync the system may have dropped the pages: nothing later can be trusted to be
+    // there.
     const std::lock_guard hold(pending_mutex_);
     failure_ = std::current_exception();
     throw;
   }
 }
 
-void Journal::sync() { sync_pending(); }
+void Journal::sync() {
+  sync_pending();
+}
 
 void Journal::sync_in_background(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
@@ -156,7 +162,8 @@ void Journal::compact(const std::function<std::string(std::string_view)>& key_of
   std::ifstream in(file_, std::ios::binary);
   WholeFile whole(file_);
   whole.write(file_header(kind_, run_) + "\n");
-  for (const auto& [key, place] : last) whole.write(record_at(in, file_, place.offset, place.bytes));
+  for (const auto& [key, place] : last)
+    whole.write(record_at(in, file_, place.offset, place.bytes));
   whole.commit();
   const std::scoped_lock hold(writing_, syncing_);
   ::close(descriptor_);

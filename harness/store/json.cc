@@ -18,8 +18,8 @@ Json read_json_file(const std::filesystem::path& file, const char* kind) {
   fields.read("schema", schema);
   fields.read("kind", found);
   if (schema != 1 || found != kind)
-    throw Error(Kind::data, name + ": expected " + kind + " of schema 1, found " + printable(found, 40) +
-                                " of schema " + std::to_string(schema));
+    throw Error(Kind::data, name + ": expected " + kind + " of schema 1, found " +
+                                printable(found, 40) + " of schema " + std::to_string(schema));
   return json;
 }
 

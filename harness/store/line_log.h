@@ -1,4 +1,5 @@
-// Appends lines that may be lost in a crash (timings): buffered, not synced, never read back by a stage.
+// Appends lines that may be lost in a crash (timings): buffered, not synced, never read back by a
+// stage.
 #pragma once
 
 #include <filesystem>

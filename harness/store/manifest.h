@@ -1,4 +1,5 @@
-// run.json: how a run came about; enough to do it again and to see whether two runs may be compared.
+// run.json: how a run came about; enough to do it again and to see whether two runs may be
+// compared.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@ struct TaskManifest {
   std::string task = {}, variant = {};
   std::filesystem::path root = {};  // folder of the data set; images of outcomes are relative to it
   std::string fingerprint = {};     // SHA-256 over ids, truths and contents of the pictures
-  std::string references = {};      // the same of the normal pictures shown beside them; empty: none
+  std::string references = {};  // the same of the normal pictures shown beside them; empty: none
   std::int64_t samples = 0;
   std::vector<std::string> warnings = {};
 };
 
 struct Manifest {
-  std::string run = {};       // identity: SHA-256 prefix of everything that decides the answers
+  std::string run = {};  // identity: SHA-256 prefix of everything that decides the answers
   std::string version = {}, commit = {};
   std::string model = {}, label = {};
   std::map<std::string, std::string> model_args_asked = {}, model_args_used = {}, model_facts = {};

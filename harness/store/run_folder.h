@@ -1,5 +1,5 @@
-// The folder of one run: what stages hand over. Holds the lock, names the files, writes whole files durably.
-// Not here: what the lines mean (core/codec.h), the journal (journal.h).
+// The folder of one run: what stages hand over. Holds the lock, names the files, writes whole files
+// durably. Not here: what the lines mean (core/codec.h), the journal (journal.h).
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@ namespace looktwice::store {
 
 class RunFolder {
  public:
-  // For a stage that writes. Creates the folder, takes its flock; a folder in use is Kind::usage and names the holder's
-  // process; a file system that refuses is Kind::disk.
+  // For a stage that writes. Creates the folder, takes its flock; a folder in use is Kind::usage
+  // and names the holder's process; a file system that refuses is Kind::disk.
   static RunFolder locked(const std::filesystem::path& path);
   // For a reader; Kind::data when there is no run.json.
   static RunFolder existing(const std::filesystem::path& path);
@@ -34,7 +34,8 @@ class RunFolder {
   int lock_ = -1;
 };
 
-// Replaces the file at once or not at all: temporary beside it, write, fsync, rename, fsync of the directory. Kind::disk.
+// Replaces the file at once or not at all: temporary beside it, write, fsync, rename, fsync of the
+// directory. Kind::disk.
 void write_whole(const std::filesystem::path& file, std::string_view bytes);
 void sync_directory(const std::filesystem::path& directory);
 std::string read_text(const std::filesystem::path& file);  // Kind::data

@@ -24,12 +24,14 @@ struct Row {
   std::optional<Interval> interval = {};
   std::optional<double> threshold = {};
   std::int64_t used = 0;     // observations in the value; of "macro": categories with a value
-  std::int64_t skipped = 0;  // observations without the field that the metric needs; of "macro": categories without a value
+  std::int64_t skipped = 0;  // observations without the field that the metric needs; of "macro":
+                             // categories without a value
   bool higher_is_better = true;
 };
 
 struct Counts {
-  std::int64_t samples = 0, answered = 0, refused = 0, failed = 0, missing = 0;  // missing: no prediction yet
+  std::int64_t samples = 0, answered = 0, refused = 0, failed = 0,
+               missing = 0;                           // missing: no prediction yet
   std::map<std::string, std::int64_t> unscored = {};  // per scorer: answered, but no answer in it
 };
 

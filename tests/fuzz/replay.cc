@@ -1,4 +1,5 @@
-// Runs a fuzz target over its seed corpus where libFuzzer is not there: every file below the folders named on argv.
+// Runs a fuzz target over its seed corpus where libFuzzer is not there: every file below the
+// folders named on argv.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

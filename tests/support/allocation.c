@@ -1,5 +1,6 @@
-// liballocation.so, put before a program with LD_PRELOAD: the allocation number ALLOCATION_AT (from 1) finds no memory, and so do the
-// ALLOCATION_FOR - 1 that follow it. ALLOCATION_LOG gets the number of allocations at the end.
+// liballocation.so, put before a program with LD_PRELOAD: the allocation number ALLOCATION_AT (from
+// 1) finds no memory, and so do the ALLOCATION_FOR - 1 that follow it. ALLOCATION_LOG gets the
+// number of allocations at the end.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdatomic.h>
@@ -41,8 +42,18 @@ static int refused(void) {
   return 1;
 }
 
-void* malloc(size_t size) { return refused() ? NULL : __libc_malloc(size); }
-void* calloc(size_t count, size_t size) { return refused() ? NULL : __libc_calloc(count, size); }
-void* realloc(void* old, size_t size) { return refused() ? NULL : __libc_realloc(old, size); }
-void* memalign(size_t alignment, size_t size) { return refused() ? NULL : __libc_memalign(alignment, size); }
-void* aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+void* malloc(size_t size) {
+  return refused() ? NULL : __libc_malloc(size);
+}
+void* calloc(size_t count, size_t size) {
+  return refused() ? NULL : __libc_calloc(count, size);
+}
+void* realloc(void* old, size_t size) {
+  return refused() ? NULL : __libc_realloc(old, size);
+}
+void* memalign(size_t alignment, size_t size) {
+  return refused() ? NULL : __libc_memalign(alignment, size);
+}
+void* aligned_alloc(size_t alignment, size_t size) {
+  return memalign(alignment, size);
+}

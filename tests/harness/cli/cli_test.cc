@@ -27,7 +27,9 @@ TEST(Cli, MistakesAreNamedWithTheExitCodeOfTheirKind) {
   const std::string data = (unit().root() / "data").string();
   const std::string out = unit().run("mistakes").string();
   const auto run = [&](std::vector<std::string> more) {
-    std::vector<std::string> words{"run", "--model", "null", "--tasks", "zsad.folder", "--data_root", data, "--output_path", out};
+    std::vector<std::string> words{"run",     "--model",       "null",
+                                   "--tasks", "zsad.folder",   "--data_root",
+                                   data,      "--output_path", out};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   };
@@ -70,7 +72,8 @@ TEST(Cli, MistakesAreNamedWithTheExitCodeOfTheirKind) {
 }
 
 TEST(Cli, HelpAndVersionAreExit0) {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"}, {"--version"}, {"run", "--help"}, {"data", "--help"}}) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--help"}, {"--version"}, {"run", "--help"}, {"data", "--help"}}) {
     const Finished done = finished(looktwice(words));
     EXPECT_EQ(done.code, 0) << done.err;
     EXPECT_FALSE(done.out.empty());
@@ -87,13 +90,16 @@ TEST(Cli, HyphensAndUnderscoresAreTheSame) {
 TEST(Cli, AConfigurationFileHoldsAnyOption) {
   const Command plain = unit().command("plain");
   ASSERT_EQ(finished(plain).code, 0);
-  std::string yaml = "# a run\nmodel: predictions\nmodel_args:\n  path: " + (unit().root() / "answers/scores.csv").string() +
-                     "\n  maps: " + (unit().root() / "answers/maps").string() + "\ntasks: [zsad.folder]\ndata-root: " +
-                     (unit().root() / "data").string() + "\nquiet: true\nresamples: 7\nthreads: 1\n";
+  std::string yaml = "# a run\nmodel: predictions\nmodel_args:\n  path: " +
+                     (unit().root() / "answers/scores.csv").string() +
+                     "\n  maps: " + (unit().root() / "answers/maps").string() +
+                     "\ntasks: [zsad.folder]\ndata-root: " + (unit().root() / "data").string() +
+                     "\nquiet: true\nresamples: 7\nthreads: 1\n";
   const fs::path file = unit().root() / "run.yaml";
   store::write_whole(file, yaml);
   // What stands on the command line wins over the file.
-  const Finished done = finished(looktwice({"run", "--config", file.string(), "--output_path", unit().run("yaml").string(), "--resamples", "20"}));
+  const Finished done = finished(looktwice({"run", "--config", file.string(), "--output_path",
+                                            unit().run("yaml").string(), "--resamples", "20"}));
   ASSERT_EQ(done.code, 0) << done.err;
   EXPECT_TRUE(unit().results("yaml") == unit().results("plain"));
 }
@@ -137,7 +143,8 @@ TEST(Cli, AnotherRunInTheSameFolderIsRefusedWithWhatDiffers) {
 TEST(Cli, ScoringAgainGivesTheSameBytes) {
   ASSERT_EQ(finished(unit().command("again")).code, 0);
   const Unit::Results before = unit().results("again");
-  const Finished done = finished(looktwice({"score", unit().run("again").string(), "--resamples", "20", "--quiet", "--threads", "2"}));
+  const Finished done = finished(looktwice(
+      {"score", unit().run("again").string(), "--resamples", "20", "--quiet", "--threads", "2"}));
   ASSERT_EQ(done.code, 0) << done.err;
   EXPECT_TRUE(unit().results("again") == before);
 }
@@ -155,7 +162,8 @@ TEST(Cli, ChangedDataIsNoticed) {
 TEST(Cli, AMissingAnswerIsExit3AndResumable) {
   const Unit own;
   const std::string all = store::read_text(own.root() / "answers/scores.csv");
-  store::write_whole(own.root() / "answers/scores.csv", all.substr(0, all.rfind('\n', all.size() - 2) + 1));
+  store::write_whole(own.root() / "answers/scores.csv",
+                     all.substr(0, all.rfind('\n', all.size() - 2) + 1));
   const Finished first = finished(own.command());
   EXPECT_EQ(first.code, 3) << first.err;
   EXPECT_EQ(store::read_summary(own.run() / "summary.json").tasks[0].counts.failed, 1);
@@ -173,12 +181,14 @@ TEST(Cli, NoScoredSampleIsNeverExit0) {
 TEST(Cli, ListIsJsonForMachines) {
   const Finished done = finished(looktwice({"list", "--json"}));
   EXPECT_EQ(done.code, 0);
-  for (const char* name : {"\"echo\"", "\"predictions\"", "\"zsad.elpv\"", "\"auroc\"", "\"p>=0.5\""})
+  for (const char* name :
+       {"\"echo\"", "\"predictions\"", "\"zsad.elpv\"", "\"auroc\"", "\"p>=0.5\""})
     EXPECT_NE(done.out.find(name), std::string::npos) << name;
 }
 
 TEST(Cli, DoctorNamesWhatIsMissingAndHowToGetIt) {
-  const Finished done = finished(looktwice({"doctor", "--data_root", (unit().root() / "data").string()}));
+  const Finished done =
+      finished(looktwice({"doctor", "--data_root", (unit().root() / "data").string()}));
   EXPECT_EQ(done.code, 0) << done.out << done.err;
   EXPECT_NE(done.out.find("elpv-dataset"), std::string::npos) << done.out;
 }

@@ -1,5 +1,5 @@
-// The same commands on different data sets: ELPV in all label conventions against scikit-learn, and small folders in the layouts of
-// HeadCT, BrainMRI and MVTec AD.
+// The same commands on different data sets: ELPV in all label conventions against scikit-learn, and
+// small folders in the layouts of HeadCT, BrainMRI and MVTec AD.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -17,9 +17,11 @@ namespace {
 using namespace looktwice::testing;
 using nlohmann::json;
 
-double value_of(const store::Summary& summary, const std::string& metric, const std::string& group) {
+double value_of(const store::Summary& summary, const std::string& metric,
+                const std::string& group) {
   for (const store::Row& row : summary.rows)
-    if (row.metric == metric && row.group == group && row.scorer == "corrected" && row.value) return *row.value;
+    if (row.metric == metric && row.group == group && row.scorer == "corrected" && row.value)
+      return *row.value;
   throw std::runtime_error("no " + metric + " of " + group);
 }
 
@@ -31,18 +33,24 @@ TEST(DataSets, ElpvGivesWhatScikitLearnGivesInEveryConvention) {
   const std::string labels = store::read_text(data + "labels.csv");
   folder.file("elpv/labels.csv", labels);
   std::istringstream lines(labels);
-  for (std::string name, rest; lines >> name && std::getline(lines, rest);) folder.file("elpv/" + name, "");
+  for (std::string name, rest; lines >> name && std::getline(lines, rest);)
+    folder.file("elpv/" + name, "");
   for (const std::string variant : {"inctrl", "all", "p>0", "p>=0.5"}) {
-    const std::filesystem::path run = folder.path() / ("run" + std::to_string(variant.size()) + variant.substr(0, 1));
-    const Finished done = finished(looktwice({"run", "--model", "predictions", "--model_args", "path=" + data + "scores.csv", "--tasks",
-                                              "zsad.elpv:" + variant, "--data_root", folder.path().string(), "--output_path", run.string(),
-                                              "--quiet", "--resamples", "10"}));
+    const std::filesystem::path run =
+        folder.path() / ("run" + std::to_string(variant.size()) + variant.substr(0, 1));
+    const Finished done = finished(
+        looktwice({"run", "--model", "predictions", "--model_args", "path=" + data + "scores.csv",
+                   "--tasks", "zsad.elpv:" + variant, "--data_root", folder.path().string(),
+                   "--output_path", run.string(), "--quiet", "--resamples", "10"}));
     ASSERT_EQ(done.code, 0) << variant << done.err;
     const store::Summary summary = store::read_summary(run / "summary.json");
-    EXPECT_EQ(summary.tasks[0].counts.samples, expected[variant]["normal"].get<int>() + expected[variant]["anomalous"].get<int>());
+    EXPECT_EQ(summary.tasks[0].counts.samples,
+              expected[variant]["normal"].get<int>() + expected[variant]["anomalous"].get<int>());
     for (const char* metric : {"auroc", "average_precision", "f1_max"})
       for (const char* group : {"macro", "pooled", "elpv"})
-        EXPECT_NEAR(value_of(summary, metric, group), expected[variant][metric].get<double>(), 1e-12) << variant << " " << metric;
+        EXPECT_NEAR(value_of(summary, metric, group), expected[variant][metric].get<double>(),
+                    1e-12)
+            << variant << " " << metric;
   }
 }
 
@@ -53,7 +61,9 @@ std::string picture(int seed, bool anomalous) {
   for (int p = 0; p < 64 * 64; ++p) {
     state = state * 1664525u + 1013904223u;
     const bool in_square = anomalous && p % 64 > 20 && p % 64 < 40 && p / 64 > 20 && p / 64 < 40;
-    for (int c = 0; c < 3; ++c) image.pixels.push_back(static_cast<std::uint8_t>((in_square ? 10 : 150) + (state >> 24) % 40));
+    for (int c = 0; c < 3; ++c)
+      image.pixels.push_back(
+          static_cast<std::uint8_t>((in_square ? 10 : 150) + (state >> 24) % 40));
   }
   const auto bytes = imaging::make_codec()->encode_png(image);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -71,15 +81,18 @@ class SameCommands : public ::testing::TestWithParam<std::string> {
       folder_.file("headct/head_ct/" + three + ".png", png);
       labels += number + "," + (bad ? "1" : "0") + "\n";
       for (const char* copy : {"", "brain_tumor_dataset/"})
-        folder_.file("brainmri/" + std::string(copy) + (bad ? "yes/Y" : "no/N") + number + ".png", png);
-      folder_.file(std::string("folder/screw/test/") + (bad ? "dent/" : "good/") + three + ".png", png);
+        folder_.file("brainmri/" + std::string(copy) + (bad ? "yes/Y" : "no/N") + number + ".png",
+                     png);
+      folder_.file(std::string("folder/screw/test/") + (bad ? "dent/" : "good/") + three + ".png",
+                   png);
       if (bad) folder_.file("folder/screw/ground_truth/dent/" + three + "_mask.png", mask());
     }
     folder_.file("headct/labels.csv", labels);
   }
   static std::string mask() {
     Image image{.width = 64, .height = 64, .channels = 1};
-    for (int p = 0; p < 64 * 64; ++p) image.pixels.push_back(p % 64 > 20 && p % 64 < 40 && p / 64 > 20 && p / 64 < 40 ? 255 : 0);
+    for (int p = 0; p < 64 * 64; ++p)
+      image.pixels.push_back(p % 64 > 20 && p % 64 < 40 && p / 64 > 20 && p / 64 < 40 ? 255 : 0);
     const auto bytes = imaging::make_codec()->encode_png(image);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
@@ -88,8 +101,9 @@ class SameCommands : public ::testing::TestWithParam<std::string> {
 
 TEST_P(SameCommands, RunReportAndLeaderboard) {
   const std::string run = (folder_.path() / "run").string();
-  const Finished done = finished(looktwice({"run", "--model", "baseline", "--tasks", "zsad." + GetParam(), "--data_root",
-                                            (folder_.path() / GetParam()).string(), "--output_path", run, "--quiet"}));
+  const Finished done = finished(
+      looktwice({"run", "--model", "baseline", "--tasks", "zsad." + GetParam(), "--data_root",
+                 (folder_.path() / GetParam()).string(), "--output_path", run, "--quiet"}));
   ASSERT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(value_of(store::read_summary(run + "/summary.json"), "auroc", "macro"), 1.0);
   for (const char* command : {"report", "leaderboard"}) {
@@ -97,7 +111,9 @@ TEST_P(SameCommands, RunReportAndLeaderboard) {
     EXPECT_EQ(shown.code, 0) << command << shown.err;
     EXPECT_NE(shown.out.find("100"), std::string::npos) << shown.out;
   }
-  const Finished verified = finished(looktwice({"data", "verify", GetParam(), "--data_root", (folder_.path() / GetParam()).string(), "--quiet"}));
+  const Finished verified =
+      finished(looktwice({"data", "verify", GetParam(), "--data_root",
+                          (folder_.path() / GetParam()).string(), "--quiet"}));
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
 }
 

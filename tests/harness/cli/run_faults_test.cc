@@ -1,6 +1,7 @@
-// The run of a small unit, with every call to the file system going wrong in every way it can (faults.md A1 to A5): killed, full,
-// read-only, short, interrupted. Whatever happens, the same command afterwards gives the bytes of an undisturbed run.
-// Sampled in every test run, whole with LOOKTWICE_SOAK.
+// The run of a small unit, with every call to the file system going wrong in every way it can
+// (faults.md A1 to A5): killed, full, read-only, short, interrupted. Whatever happens, the same
+// command afterwards gives the bytes of an undisturbed run. Sampled in every test run, whole with
+// LOOKTWICE_SOAK.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -58,15 +59,19 @@ Unit* Faults::unit_ = nullptr;
 std::vector<Call> Faults::calls_;
 Unit::Results Faults::expected_;
 
-TEST_F(Faults, TheUnitMakesManyCalls) { EXPECT_GE(calls_.size(), 150u); }
+TEST_F(Faults, TheUnitMakesManyCalls) {
+  EXPECT_GE(calls_.size(), 150u);
+}
 
 // A1
 TEST_F(Faults, KilledAtAnyCallItResumesToTheSameBytes) {
   for (const char* fault : {"kill_before", "kill_half", "kill_after"})
     for (const Call& call : some(fault, 23)) {
       start_again();
-      const Finished dead = finished(with_fault(unit_->command(), unit_->run(), fault, call.number));
-      const std::string how = std::string(fault) + " at call " + std::to_string(call.number) + " (" + call.name + " " + call.path + ")";
+      const Finished dead =
+          finished(with_fault(unit_->command(), unit_->run(), fault, call.number));
+      const std::string how = std::string(fault) + " at call " + std::to_string(call.number) +
+                              " (" + call.name + " " + call.path + ")";
       ASSERT_EQ(dead.signal, SIGKILL) << how << "\n" << dead.err;
       resume_gives_expected(how);
     }
@@ -81,7 +86,8 @@ TEST_F(Faults, KilledTwiceItResumesToTheSameBytes) {
     const long second = 1 + static_cast<long>(random() % calls_.size());
     (void)finished(with_fault(unit_->command(), unit_->run(), "kill_after", first));
     (void)finished(with_fault(unit_->command(), unit_->run(), "kill_before", second));
-    resume_gives_expected("killed at " + std::to_string(first) + ", then at " + std::to_string(second));
+    resume_gives_expected("killed at " + std::to_string(first) + ", then at " +
+                          std::to_string(second));
   }
 }
 
@@ -90,14 +96,16 @@ TEST_F(Faults, KilledAtAnyTimeItResumesToTheSameBytes) {
   std::mt19937 random(5);
   for (int round = 0; round < (soak() ? 300 : 8); ++round) {
     start_again();
-    const auto first = std::chrono::microseconds(random() % 150000), second = std::chrono::microseconds(random() % 150000);
+    const auto first = std::chrono::microseconds(random() % 150000),
+               second = std::chrono::microseconds(random() % 150000);
     for (const auto after : {first, second}) {
       Command command = unit_->command();
       command.signal_after = after;
       command.signal = SIGKILL;
       (void)finished(command);
     }
-    resume_gives_expected("killed after " + std::to_string(first.count()) + " us and " + std::to_string(second.count()) + " us");
+    resume_gives_expected("killed after " + std::to_string(first.count()) + " us and " +
+                          std::to_string(second.count()) + " us");
   }
 }
 
@@ -106,12 +114,16 @@ TEST_F(Faults, ADiskThatRefusesIsExit6AndResumable) {
   for (const char* fault : {"enospc", "edquot", "eio", "erofs"})
     for (const Call& call : some(fault, 29)) {
       start_again();
-      const std::string how = std::string(fault) + " at call " + std::to_string(call.number) + " (" + call.name + " " + call.path + ")";
-      const Finished refused = finished(with_fault(unit_->command(), unit_->run(), fault, call.number, 0));
+      const std::string how = std::string(fault) + " at call " + std::to_string(call.number) +
+                              " (" + call.name + " " + call.path + ")";
+      const Finished refused =
+          finished(with_fault(unit_->command(), unit_->run(), fault, call.number, 0));
       // A close that fails after the data was synced, or a look for what is not there, may pass.
       if (refused.code != 0) {
         ASSERT_EQ(refused.code, 6) << how << "\n" << refused.err;
-        ASSERT_NE(refused.err.find(unit_->run().string()), std::string::npos) << how << ": the path is not named\n" << refused.err;
+        ASSERT_NE(refused.err.find(unit_->run().string()), std::string::npos)
+            << how << ": the path is not named\n"
+            << refused.err;
       }
       resume_gives_expected(how);
     }
@@ -135,10 +147,13 @@ TEST_F(Faults, AFullDiskIsExit6AndResumable) {
 TEST_F(Faults, ShortWritesAndInterruptionsDoNotShow) {
   for (const char* fault : {"short", "eintr", "eagain"})
     for (const Call& call : some(fault, 31)) {
-      if (std::string(fault) == "eagain" && call.name != "write") continue;  // no other call gives it on a file
+      if (std::string(fault) == "eagain" && call.name != "write")
+        continue;  // no other call gives it on a file
       start_again();
-      const Finished done = finished(with_fault(unit_->command(), unit_->run(), fault, call.number));
-      const std::string how = std::string(fault) + " at call " + std::to_string(call.number) + " (" + call.name + " " + call.path + ")";
+      const Finished done =
+          finished(with_fault(unit_->command(), unit_->run(), fault, call.number));
+      const std::string how = std::string(fault) + " at call " + std::to_string(call.number) +
+                              " (" + call.name + " " + call.path + ")";
       ASSERT_EQ(done.code, 0) << how << "\n" << done.err;
       ASSERT_TRUE(unit_->results() == expected_) << how;
     }
@@ -155,7 +170,8 @@ TEST_F(Faults, AskedToStopItStopsWith128PlusTheSignal) {
       const Finished stopped = finished(command);
       // Before the handlers stand the signal kills; after the end it comes too late.
       ASSERT_TRUE(stopped.code == 128 + signal || stopped.code == 0 || stopped.signal == signal)
-          << "code " << stopped.code << " signal " << stopped.signal << "\n" << stopped.err;
+          << "code " << stopped.code << " signal " << stopped.signal << "\n"
+          << stopped.err;
       resume_gives_expected("signal " + std::to_string(signal));
     }
 }
@@ -165,7 +181,8 @@ TEST_F(Faults, AClosedPipeIs128PlusSigpipe) {
   Command piped = unit_->command();
   std::string line;
   for (const std::string& word : piped.arguments) line += "'" + word + "' ";
-  const Finished closed = finished({.arguments = {"bash", "-c", "set -o pipefail; " + line + "| true; echo ${PIPESTATUS[0]}"}});
+  const Finished closed = finished(
+      {.arguments = {"bash", "-c", "set -o pipefail; " + line + "| true; echo ${PIPESTATUS[0]}"}});
   // `true` may end before or after the report is written.
   EXPECT_TRUE(closed.out == "141\n" || closed.out == "0\n") << closed.out << closed.err;
   const Finished full = finished({.arguments = {"bash", "-c", line + "> /dev/full; echo $?"}});
@@ -185,7 +202,10 @@ TEST_F(Faults, ASecondProcessIsRefusedByName) {
   std::string line;
   for (const std::string& word : unit_->command().arguments) line += "'" + word + "' ";
   const std::string folder = unit_->run().string();
-  const Finished both = finished({.arguments = {"bash", "-c", "mkdir -p '" + folder + "'; exec 9>'" + folder + "/.lock'; flock 9; echo $$ >&9; " + line + "; echo $?"}});
+  const Finished both =
+      finished({.arguments = {"bash", "-c",
+                              "mkdir -p '" + folder + "'; exec 9>'" + folder +
+                                  "/.lock'; flock 9; echo $$ >&9; " + line + "; echo $?"}});
   EXPECT_EQ(both.out, "2\n") << both.err;
   EXPECT_NE(both.err.find("in use by process"), std::string::npos) << both.err;
   resume_gives_expected("after the lock was freed");
@@ -205,7 +225,8 @@ TEST_F(Faults, AnAllocationThatFailsCostsNoAnswer) {
   const fs::path log = unit_->root() / "allocations";
   start_again();
   Command counting = unit_->command();
-  counting.environment = {{"LD_PRELOAD", LOOKTWICE_ALLOCATION_LIBRARY}, {"ALLOCATION_LOG", log.string()}};
+  counting.environment = {{"LD_PRELOAD", LOOKTWICE_ALLOCATION_LIBRARY},
+                          {"ALLOCATION_LOG", log.string()}};
   ASSERT_EQ(finished(counting).code, 0);
   const long total = std::stol(store::read_text(log));
   std::mt19937 random(3);
@@ -213,7 +234,9 @@ TEST_F(Faults, AnAllocationThatFailsCostsNoAnswer) {
     start_again();
     const long at = 1 + static_cast<long>(random() % static_cast<unsigned long>(total));
     Command starved = unit_->command();
-    starved.environment = {{"LD_PRELOAD", LOOKTWICE_ALLOCATION_LIBRARY}, {"ALLOCATION_AT", std::to_string(at)}, {"ALLOCATION_FOR", round % 2 ? "1" : "3"}};
+    starved.environment = {{"LD_PRELOAD", LOOKTWICE_ALLOCATION_LIBRARY},
+                           {"ALLOCATION_AT", std::to_string(at)},
+                           {"ALLOCATION_FOR", round % 2 ? "1" : "3"}};
     const Finished done = finished(starved);
     ASSERT_EQ(done.signal, 0) << "allocation " << at << " of " << total << "\n" << done.err;
     ASSERT_NE(done.code, 70) << "allocation " << at << " of " << total << "\n" << done.err;
@@ -228,16 +251,21 @@ TEST_F(Faults, LittleMemoryIsAnErrorNotACrash) {
   for (const std::string& word : unit_->command().arguments) line += "'" + word + "' ";
   for (int megabytes = 24; megabytes <= 200; megabytes += soak() ? 8 : 44) {
     start_again();
-    const Finished done = finished({.arguments = {"bash", "-c", "ulimit -v " + std::to_string(megabytes * 1024) + "; exec " + line}});
+    const Finished done = finished(
+        {.arguments = {"bash", "-c",
+                       "ulimit -v " + std::to_string(megabytes * 1024) + "; exec " + line}});
     // Where not even the libraries can be loaded, the loader says so with 127.
-    ASSERT_TRUE(done.signal == 0 && done.code != 70) << megabytes << " MB: signal " << done.signal << " code " << done.code << "\n" << done.err;
+    ASSERT_TRUE(done.signal == 0 && done.code != 70)
+        << megabytes << " MB: signal " << done.signal << " code " << done.code << "\n"
+        << done.err;
     resume_gives_expected(std::to_string(megabytes) + " MB");
   }
 }
 
 // A8
 TEST_F(Faults, AnotherYearChangesNoByte) {
-  if (finished({.arguments = {"faketime", "--version"}}).code != 0) GTEST_SKIP() << "faketime is not installed";
+  if (finished({.arguments = {"faketime", "--version"}}).code != 0)
+    GTEST_SKIP() << "faketime is not installed";
   for (const char* when : {"1971-01-01 00:00:00", "2026-03-29 01:59:58", "2040-02-29 12:00:00"}) {
     start_again();
     Command command = unit_->command();
@@ -255,9 +283,12 @@ TEST_F(Faults, RenamesAreDurable) {
     if (calls_[i].name != "rename") continue;
     ++renames;
     bool synced_before = false, synced_after = false;
-    for (std::size_t j = 0; j < i; ++j) synced_before = synced_before || (calls_[j].name == "fsync" && calls_[j].path == calls_[i].path + ".part");
+    for (std::size_t j = 0; j < i; ++j)
+      synced_before = synced_before ||
+                      (calls_[j].name == "fsync" && calls_[j].path == calls_[i].path + ".part");
     for (std::size_t j = i + 1; j < calls_.size() && !synced_after; ++j)
-      synced_after = calls_[j].name == "fsync" && fs::path(calls_[j].path) == unit_->run("expected");
+      synced_after =
+          calls_[j].name == "fsync" && fs::path(calls_[j].path) == unit_->run("expected");
     EXPECT_TRUE(synced_before) << calls_[i].path;
     EXPECT_TRUE(synced_after) << calls_[i].path;
   }
@@ -268,14 +299,17 @@ TEST_F(Faults, RenamesAreDurable) {
 TEST_F(Faults, BatchesThreadsLocalesAndZonesChangeNoByte) {
   for (const char* threads : {"1", "2", "4"})
     for (const char* batch : {"1", "2", "8"})
-      for (const auto& [locale, zone] : {std::pair{"C", "UTC"}, {"de_DE.UTF-8", "Asia/Kathmandu"}, {"tr_TR.UTF-8", "America/St_Johns"}}) {
+      for (const auto& [locale, zone] : {std::pair{"C", "UTC"},
+                                         {"de_DE.UTF-8", "Asia/Kathmandu"},
+                                         {"tr_TR.UTF-8", "America/St_Johns"}}) {
         if (!soak() && (threads[0] + batch[0] + locale[0]) % 3 != 0) continue;
         start_again();
         Command command = unit_->command("run", {"--threads", threads, "--batch_size", batch});
         command.environment = {{"LC_ALL", locale}, {"TZ", zone}};
         const Finished done = finished(command);
         ASSERT_EQ(done.code, 0) << done.err;
-        ASSERT_TRUE(unit_->results() == expected_) << threads << " threads, batch " << batch << ", " << locale;
+        ASSERT_TRUE(unit_->results() == expected_)
+            << threads << " threads, batch " << batch << ", " << locale;
       }
 }
 

@@ -1,4 +1,5 @@
-// The unit of the fault tests: 40 small pictures with masks, recorded scores and maps for them, and the program to run over them.
+// The unit of the fault tests: 40 small pictures with masks, recorded scores and maps for them, and
+// the program to run over them.
 #pragma once
 
 #include <string>

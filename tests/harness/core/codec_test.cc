@@ -10,10 +10,8 @@ namespace looktwice {
 namespace {
 
 TEST(Codec, PredictionsComeBackAsTheyWere) {
-  const Prediction p{.key = "zsad.elpv/0123/0",
-                     .text = "Yes, \"broken\"\n\u00e9",
-                     .score = 0.1,
-                     .usage = {12, 3}};
+  const Prediction p{
+      .key = "zsad.elpv/0123/0", .text = "Yes, \"broken\"\n\u00e9", .score = 0.1, .usage = {12, 3}};
   const std::string json = json_of(p, "images/cell0001.png", {"maps/1.npy", 77});
   EXPECT_EQ(json.find('\n'), std::string::npos);
   const StoredPrediction back = prediction_of(json);
@@ -28,8 +26,10 @@ TEST(Codec, PredictionsComeBackAsTheyWere) {
 }
 
 TEST(Codec, ScoresKeepEveryBit) {
-  for (const double score : {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -0.0, 1e22, 123456789.123456789}) {
-    const auto back = prediction_of(json_of({.key = "k", .score = score}, "s", {})).prediction.score;
+  for (const double score :
+       {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -0.0, 1e22, 123456789.123456789}) {
+    const auto back =
+        prediction_of(json_of({.key = "k", .score = score}, "s", {})).prediction.score;
     ASSERT_TRUE(back);
     EXPECT_EQ(*back, score);
     EXPECT_EQ(std::signbit(*back), std::signbit(score));
@@ -60,7 +60,8 @@ TEST(Codec, AWrongFieldIsNamed) {
 }
 
 TEST(Codec, OutcomesComeBackAsTheyWere) {
-  Outcome o{.task = "t", .sample = "a/b.png", .category = "a", .status = Status::refused, .error = "no"};
+  Outcome o{
+      .task = "t", .sample = "a/b.png", .category = "a", .status = Status::refused, .error = "no"};
   o.anomalous = true;
   o.image = "a/b.png";
   o.region = Region{1, 2, 3, 4};

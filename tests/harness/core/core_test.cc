@@ -45,7 +45,8 @@ std::string refusal(auto&& call) {
 
 TEST(Options, ArgumentsAreNamesAndValues) {
   const Arguments given = arguments_of("reply=no,max-tokens=3,path=\"a,b=c\",empty=");
-  EXPECT_EQ(given, (Arguments{{"reply", "no"}, {"max_tokens", "3"}, {"path", "a,b=c"}, {"empty", ""}}));
+  EXPECT_EQ(given,
+            (Arguments{{"reply", "no"}, {"max_tokens", "3"}, {"path", "a,b=c"}, {"empty", ""}}));
   EXPECT_TRUE(arguments_of("").empty());
 }
 
@@ -73,23 +74,36 @@ TEST(Options, AreParsedListedAndLoggedFromOnePlace) {
   const auto options = parsed<Sample1>("model x", {{"count", "7"}, {"loud", "true"}});
   EXPECT_EQ(options.count, 7);
   EXPECT_TRUE(options.loud);
-  EXPECT_EQ(as_used(options), (Arguments{{"reply", "yes"}, {"count", "7"}, {"rate", "0.5"}, {"loud", "true"}}));
+  EXPECT_EQ(as_used(options),
+            (Arguments{{"reply", "yes"}, {"count", "7"}, {"rate", "0.5"}, {"loud", "true"}}));
   EXPECT_EQ(option_list<Sample1>()[2].type, std::string("number"));
 }
 
 TEST(Options, MistakesAreNamedWithASuggestion) {
-  EXPECT_NE(refusal([] { parsed<Sample1>("model x", {{"reply_", "a"}}); }).find("did you mean 'reply'"), std::string::npos);
+  EXPECT_NE(refusal([] {
+              parsed<Sample1>("model x", {{"reply_", "a"}});
+            }).find("did you mean 'reply'"),
+            std::string::npos);
   for (const char* bad : {"", "1.5", "seven", "9999999999999", " 1", "0x10"})
-    EXPECT_NE(refusal([&] { parsed<Sample1>("model x", {{"count", bad}}); }).find("count="), std::string::npos) << bad;
+    EXPECT_NE(refusal([&] {
+                parsed<Sample1>("model x", {{"count", bad}});
+              }).find("count="),
+              std::string::npos)
+        << bad;
   for (const char* bad : {"nan", "inf", "1e999", "1,5", ""})
-    EXPECT_NE(refusal([&] { parsed<Sample1>("model x", {{"rate", bad}}); }).find("rate="), std::string::npos) << bad;
+    EXPECT_NE(refusal([&] {
+                parsed<Sample1>("model x", {{"rate", bad}});
+              }).find("rate="),
+              std::string::npos)
+        << bad;
 }
 
 class FileBytes : public ::testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
-  const fs::path folder_ = fs::temp_directory_path() / ("looktwice_core_" + std::to_string(::getpid()));
+  const fs::path folder_ =
+      fs::temp_directory_path() / ("looktwice_core_" + std::to_string(::getpid()));
 };
 
 TEST_F(FileBytes, RefusesWhatIsNoRegularFile) {
@@ -97,14 +111,17 @@ TEST_F(FileBytes, RefusesWhatIsNoRegularFile) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_NE(refusal([&] { file_bytes(fifo); }).find("not a regular file"), std::string::npos);
   EXPECT_NE(refusal([&] { file_bytes(folder_); }).find("not a regular file"), std::string::npos);
-  EXPECT_NE(refusal([&] { file_bytes("/dev/zero"); }).find("not a regular file"), std::string::npos);
-  EXPECT_NE(refusal([&] { file_bytes(folder_ / "none\n\x1b"); }).find("none\\n\\x1B"), std::string::npos);
+  EXPECT_NE(refusal([&] { file_bytes("/dev/zero"); }).find("not a regular file"),
+            std::string::npos);
+  EXPECT_NE(refusal([&] { file_bytes(folder_ / "none\n\x1b"); }).find("none\\n\\x1B"),
+            std::string::npos);
 }
 
 TEST_F(FileBytes, HasALimit) {
   std::ofstream(folder_ / "five") << "12345";
   EXPECT_EQ(file_bytes(folder_ / "five").size(), 5u);
-  EXPECT_NE(refusal([&] { file_bytes(folder_ / "five", 4); }).find("limit of 4"), std::string::npos);
+  EXPECT_NE(refusal([&] { file_bytes(folder_ / "five", 4); }).find("limit of 4"),
+            std::string::npos);
 }
 
 TEST(Image, CropIsClippedToThePicture) {

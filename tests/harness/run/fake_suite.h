@@ -1,4 +1,5 @@
-// A suite without files: n samples in two categories, a dialogue of some turns, anomalous when the number is odd.
+// A suite without files: n samples in two categories, a dialogue of some turns, anomalous when the
+// number is odd.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,8 @@ class FakeSuite final : public Suite {
   Loaded load(const Loading&) const override { return {}; }
   std::optional<Question> ask(const Sample&, std::span<const Turn> turns) const override {
     if (static_cast<int>(turns.size()) == turns_) return {};
-    return Question{.text = "question " + std::to_string(turns.size()), .wanted = {.score = true, .map = true}};
+    return Question{.text = "question " + std::to_string(turns.size()),
+                    .wanted = {.score = true, .map = true}};
   }
   Outcome mark(const Sample& sample, std::span<const Prediction> answers) const override {
     Outcome outcome{.status = answers.back().status, .error = answers.back().error};
@@ -27,7 +29,10 @@ class FakeSuite final : public Suite {
     return outcome;
   }
   Plan plan() const override {
-    return {.scorers = {"official", "corrected"}, .image_metrics = {"auroc", "f1_max"}, .headline = "auroc", .dataset = "Fake"};
+    return {.scorers = {"official", "corrected"},
+            .image_metrics = {"auroc", "f1_max"},
+            .headline = "auroc",
+            .dataset = "Fake"};
   }
 
  private:
@@ -37,7 +42,8 @@ class FakeSuite final : public Suite {
 inline run::Task fake_task(int samples, int turns = 1) {
   run::Task task{.name = "fake.task", .suite = std::make_unique<FakeSuite>(turns), .root = "/data"};
   for (int i = 0; i < samples; ++i) {
-    Sample sample{.id = "class/broken/" + std::to_string(1000 + i) + ".png", .category = i % 3 == 0 ? "a" : "b"};
+    Sample sample{.id = "class/broken/" + std::to_string(1000 + i) + ".png",
+                  .category = i % 3 == 0 ? "a" : "b"};
     sample.image.path = "/data/" + sample.id;
     sample.truth.anomalous = i % 2 == 1;
     task.samples.push_back(std::move(sample));

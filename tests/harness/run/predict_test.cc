@@ -1,4 +1,5 @@
-// Asking and answering: nothing is asked twice, nothing is lost, and nothing depends on batches, threads or interruptions.
+// Asking and answering: nothing is asked twice, nothing is lost, and nothing depends on batches,
+// threads or interruptions.
 #include "harness/run/predict.h"
 
 #include <gtest/gtest.h>
@@ -76,7 +77,9 @@ class PredictTest : public ::testing::Test {
   std::vector<StoredPrediction> records() const {
     std::vector<StoredPrediction> all;
     store::for_each_record(path() / "predictions.jsonl", "predictions", kRun,
-                           [&](std::string_view object, std::uint64_t, std::uint64_t) { all.push_back(prediction_of(object)); });
+                           [&](std::string_view object, std::uint64_t, std::uint64_t) {
+                             all.push_back(prediction_of(object));
+                           });
     return all;
   }
   std::filesystem::path path() const { return temporary_.path() / "run"; }
@@ -112,7 +115,8 @@ TEST_F(PredictTest, DialoguesCarryTheirOwnAnswers) {
   for (const StoredPrediction& record : records())
     if (record.prediction.key.ends_with("/2")) {
       EXPECT_EQ(record.prediction.text,
-                "answer to question 2 after answer to question 0 after answer to question 1 after answer to question 0");
+                "answer to question 2 after answer to question 0 after answer to question 1 after "
+                "answer to question 0");
     }
 }
 
@@ -126,7 +130,8 @@ TEST_F(PredictTest, ThreadsAndBatchesChangeNoByte) {
         Scripted adapter(steady, threads, batch);
         run(adapter, task, {.batch_size = batch, .window = window});
         if (expected.empty()) expected = journal();
-        EXPECT_EQ(journal(), expected) << threads << " threads, batch " << batch << ", window " << window;
+        EXPECT_EQ(journal(), expected)
+            << threads << " threads, batch " << batch << ", window " << window;
       }
 }
 
@@ -166,7 +171,8 @@ TEST_F(PredictTest, ACutJournalResumesToTheSameBytes) {
 }
 
 TEST_F(PredictTest, NoNumberIsAFailureOfItsSample) {
-  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     start_again();
     int n = 0;
     Scripted adapter([&](const Request&) { return Prediction{.score = ++n == 3 ? bad : 0.5}; });
@@ -181,7 +187,9 @@ TEST_F(PredictTest, NoNumberIsAFailureOfItsSample) {
 }
 
 TEST_F(PredictTest, AMapOfTheWrongShapeIsAFailure) {
-  Scripted adapter([](const Request&) { return Prediction{.map = AnomalyMap{.width = 3, .height = 2, .values = {1, 2, 3}}}; });
+  Scripted adapter([](const Request&) {
+    return Prediction{.map = AnomalyMap{.width = 3, .height = 2, .values = {1, 2, 3}}};
+  });
   EXPECT_EQ(run(adapter, fake_task(2)).progress.failed, 2);
 }
 
@@ -201,7 +209,8 @@ TEST_F(PredictTest, FailedSamplesAreAskedAgain) {
 
 TEST_F(PredictTest, ARefusalEndsItsDialogueAndStands) {
   const Task task = fake_task(2, 3);
-  Scripted refusing([](const Request&) { return Prediction{.status = Status::refused, .error = "I cannot"}; });
+  Scripted refusing(
+      [](const Request&) { return Prediction{.status = Status::refused, .error = "I cannot"}; });
   EXPECT_EQ(run(refusing, task).progress.refused, 2);
   EXPECT_EQ(refusing.asked.size(), 2u);
   Scripted later(steady);
@@ -210,7 +219,8 @@ TEST_F(PredictTest, ARefusalEndsItsDialogueAndStands) {
 }
 
 TEST_F(PredictTest, TooManyFailuresStopTheRun) {
-  Scripted broken([](const Request&) { return Prediction{.status = Status::failed, .error = "broken"}; }, 1, 1);
+  Scripted broken(
+      [](const Request&) { return Prediction{.status = Status::failed, .error = "broken"}; }, 1, 1);
   const PredictResult result = run(broken, fake_task(100), {.max_failed = 4});
   EXPECT_FALSE(result.complete);
   EXPECT_EQ(result.progress.failed, 5);
@@ -219,7 +229,8 @@ TEST_F(PredictTest, TooManyFailuresStopTheRun) {
 TEST_F(PredictTest, ADamagedMapIsMadeAgain) {
   const Task task = fake_task(3);
   const auto with_map = [](const Request&) {
-    return Prediction{.score = 1, .map = AnomalyMap{.width = 2, .height = 1, .values = {0.25f, 0.5f}}};
+    return Prediction{.score = 1,
+                      .map = AnomalyMap{.width = 2, .height = 1, .values = {0.25f, 0.5f}}};
   };
   Scripted first(with_map);
   run(first, task);

@@ -22,18 +22,22 @@ class NoCodec final : public ImageCodec {
   std::vector<std::byte> encode_png(const Image&) const override { return {}; }
 };
 
-// Sample number i of the fake task: every 10th fails, every 10th + 1 is refused, every 10th + 2 has no score.
+// Sample number i of the fake task: every 10th fails, every 10th + 1 is refused, every 10th + 2 has
+// no score.
 class States final : public Adapter {
  public:
-  States(const Task& task, bool all_good) : lookup_(sample_lookup({&task, 1})), all_good_(all_good) {}
+  States(const Task& task, bool all_good)
+      : lookup_(sample_lookup({&task, 1})), all_good_(all_good) {}
   std::vector<Prediction> answer(std::span<const Request> batch) override {
     std::vector<Prediction> replies;
     for (const Request& request : batch) {
       const std::string id = lookup_(request.key);
       const int i = std::stoi(id.substr(id.rfind('/') + 1)) - 1000;
       Prediction reply{.key = request.key, .score = (i % 2 == 1 ? 0.6 : 0.4) + 0.01 * (i % 7)};
-      if (!all_good_ && i % 10 == 0) reply = {.key = request.key, .status = Status::failed, .error = "HTTP 500"};
-      if (!all_good_ && i % 10 == 1) reply = {.key = request.key, .status = Status::refused, .error = "no"};
+      if (!all_good_ && i % 10 == 0)
+        reply = {.key = request.key, .status = Status::failed, .error = "HTTP 500"};
+      if (!all_good_ && i % 10 == 1)
+        reply = {.key = request.key, .status = Status::refused, .error = "no"};
       if (!all_good_ && i % 10 == 2) reply.score.reset();
       replies.push_back(std::move(reply));
     }
@@ -54,12 +58,15 @@ class ScoreTest : public ::testing::Test {
     predict({&task, 1}, adapter, nullptr, folder, kName.run, {});
     return score({&task, 1}, NoCodec(), folder, kName, options);
   }
-  static const store::Row& row(const store::Summary& summary, const std::string& metric, const std::string& group) {
+  static const store::Row& row(const store::Summary& summary, const std::string& metric,
+                               const std::string& group) {
     for (const store::Row& r : summary.rows)
       if (r.metric == metric && r.group == group && r.scorer == "corrected") return r;
     throw std::runtime_error("no row " + metric + " " + group);
   }
-  std::string file(const char* name) const { return store::read_text(temporary_.path() / "run" / name); }
+  std::string file(const char* name) const {
+    return store::read_text(temporary_.path() / "run" / name);
+  }
   looktwice::testing::TemporaryFolder temporary_;
 };
 
@@ -90,7 +97,8 @@ TEST_F(ScoreTest, ACategoryOfOneClassHasNoValueAndAReason) {
   EXPECT_FALSE(row(summary, "auroc", "a").value);
   EXPECT_FALSE(row(summary, "auroc", "a").reason.empty());
   EXPECT_EQ(row(summary, "auroc", "macro").value, row(summary, "auroc", "b").value);
-  EXPECT_NE(row(summary, "auroc", "macro").reason.find("1 of 2"), std::string::npos) << row(summary, "auroc", "macro").reason;
+  EXPECT_NE(row(summary, "auroc", "macro").reason.find("1 of 2"), std::string::npos)
+      << row(summary, "auroc", "macro").reason;
 }
 
 TEST_F(ScoreTest, ThreadsAndRepetitionChangeNoByte) {

@@ -1,4 +1,5 @@
-// What is left of a journal after any damage: every record that is whole, nothing else (faults.md A3).
+// What is left of a journal after any damage: every record that is whole, nothing else (faults.md
+// A3).
 #include "harness/store/journal.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +24,8 @@ const std::string kRun = "0123456789abcdef";
 const std::string kOther = "fedcba9876543210";
 
 std::string record(int i, int version = 0) {
-  return R"({"key":"k)" + std::to_string(i) + R"(","text":")" + std::string(static_cast<std::size_t>(i % 40), 'x') + R"(","version":)" +
+  return R"({"key":"k)" + std::to_string(i) + R"(","text":")" +
+         std::string(static_cast<std::size_t>(i % 40), 'x') + R"(","version":)" +
          std::to_string(version) + "}";
 }
 
@@ -42,7 +44,8 @@ class JournalTest : public ::testing::Test {
 
   std::vector<std::string> opened(FrameCounts* counts = nullptr) {
     std::vector<std::string> seen;
-    const Journal journal(file_, "test", kRun, [&](std::string_view object) { seen.emplace_back(object); });
+    const Journal journal(file_, "test", kRun,
+                          [&](std::string_view object) { seen.emplace_back(object); });
     if (counts) *counts = journal.recovered();
     return seen;
   }
@@ -55,15 +58,19 @@ class JournalTest : public ::testing::Test {
     std::ifstream in(file_, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
-  void put(const std::string& content) const { std::ofstream(file_, std::ios::binary | std::ios::trunc) << content; }
+  void put(const std::string& content) const {
+    std::ofstream(file_, std::ios::binary | std::ios::trunc) << content;
+  }
 
-  const fs::path folder_ = fs::temp_directory_path() / ("looktwice_journal_" + std::to_string(::getpid()));
+  const fs::path folder_ =
+      fs::temp_directory_path() / ("looktwice_journal_" + std::to_string(::getpid()));
   const fs::path file_ = folder_ / "predictions.jsonl";
 };
 
 TEST_F(JournalTest, GivesBackWhatWasAppended) {
   write(5);
-  EXPECT_EQ(opened(), (std::vector<std::string>{record(0), record(1), record(2), record(3), record(4)}));
+  EXPECT_EQ(opened(),
+            (std::vector<std::string>{record(0), record(1), record(2), record(3), record(4)}));
 }
 
 TEST_F(JournalTest, EveryCutOfTheLastRecordsLeavesTheWholeOnes) {
@@ -74,7 +81,8 @@ TEST_F(JournalTest, EveryCutOfTheLastRecordsLeavesTheWholeOnes) {
     if (from > 1 && whole[from - 2] == '\n') ++lines;
   for (std::size_t length = from; length <= whole.size(); ++length) {
     put(whole.substr(0, length));
-    const auto lines = static_cast<std::size_t>(std::count(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length), '\n'));
+    const auto lines = static_cast<std::size_t>(
+        std::count(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length), '\n'));
     FrameCounts counts;
     const auto seen = opened(&counts);
     ASSERT_EQ(seen.size(), lines - 1) << "cut to " << length << " bytes";
@@ -100,8 +108,9 @@ TEST_F(JournalTest, AFlippedBitCostsItsRecordOnly) {
     const int bit = static_cast<int>(random() % 8);
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
     put(damaged);
-    const auto hit = static_cast<int>(std::count(whole.begin() + static_cast<std::ptrdiff_t>(header),
-                                                 whole.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    const auto hit =
+        static_cast<int>(std::count(whole.begin() + static_cast<std::ptrdiff_t>(header),
+                                    whole.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
     FrameCounts counts;
     const auto seen = opened(&counts);
     for (const std::string& object : seen) {
@@ -138,14 +147,18 @@ TEST_F(JournalTest, ARecordOfAnotherRunIsLeftOut) {
 }
 
 TEST_F(JournalTest, AnotherRunsFileIsRefused) {
-  { Journal other(file_, "test", kOther, [](std::string_view) {}); }
+  {
+    Journal other(file_, "test", kOther, [](std::string_view) {});
+  }
   const std::string before = bytes();
   EXPECT_THROW(opened(), Error);
   EXPECT_EQ(bytes(), before);
 }
 
 TEST_F(JournalTest, AnotherKindIsRefused) {
-  { Journal other(file_, "timing", kRun, [](std::string_view) {}); }
+  {
+    Journal other(file_, "timing", kRun, [](std::string_view) {});
+  }
   EXPECT_THROW(opened(), Error);
 }
 
@@ -177,11 +190,13 @@ TEST_F(JournalTest, ManyThreadsLoseNothing) {
 }
 
 TEST(Frame, TheLineIsStillJson) {
-  EXPECT_EQ(framed(R"({"key":"k"})", kRun).substr(0, 43), R"({"key":"k","run":"0123456789abcdef","crc":")");
+  EXPECT_EQ(framed(R"({"key":"k"})", kRun).substr(0, 43),
+            R"({"key":"k","run":"0123456789abcdef","crc":")");
 }
 
 TEST(RunFolder, ASecondHolderIsRefusedByName) {
-  const fs::path path = fs::temp_directory_path() / ("looktwice_lock_" + std::to_string(::getpid()));
+  const fs::path path =
+      fs::temp_directory_path() / ("looktwice_lock_" + std::to_string(::getpid()));
   {
     const RunFolder first = RunFolder::locked(path);
     try {
@@ -189,14 +204,18 @@ TEST(RunFolder, ASecondHolderIsRefusedByName) {
       FAIL() << "two holders";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), Kind::usage);
-      EXPECT_NE(std::string(error.what()).find("process " + std::to_string(::getpid())), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("process " + std::to_string(::getpid())),
+                std::string::npos)
+          << error.what();
     }
   }
   EXPECT_NO_THROW(RunFolder::locked(path));  // freed with the first
   fs::remove_all(path);
 }
 
-TEST(RunFolder, AFolderWithoutARunIsRefused) { EXPECT_THROW(RunFolder::existing("/nowhere"), Error); }
+TEST(RunFolder, AFolderWithoutARunIsRefused) {
+  EXPECT_THROW(RunFolder::existing("/nowhere"), Error);
+}
 
 }  // namespace
 }  // namespace looktwice::store
