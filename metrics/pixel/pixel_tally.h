@@ -1,0 +1,93 @@
+// Walks down the anomalous scores and adds up what the pixel metrics need, in integers wherever a
+// sum could depend on order. Not here: the counting of pixels. Sources: protocols of the metrics in
+// docs/pixel_metrics.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "metrics/binary/confusion.h"
+#include "metrics/stats/sum.h"
+
+namespace looktwice::metrics {
+
+__extension__ using Wide = unsigned __int128;  // counts times counts
+
+// What is asked of the curves beyond AUROC, AP and F1-max.
+struct PixelPlan {
+  double fpr_limit = 0.3;  // in (0, 1]
+  double threshold =
+      0.5;  // of accuracy, precision, recall, F1: score >= threshold is called anomalous
+  int equidistant_positions = 0;    // of the older MVTec AUPRO (its demo: 5000); 0: not asked for
+  bool equidistant_scores = false;  // of AnomalyCLIP's AUPRO; needs the range of all scores
+  float lowest = 0, highest = 0;    // that range
+};
+
+struct Peak {
+  double value = 0;
+  float threshold = 0;  // score >= threshold is called anomalous
+};
+
+class PixelTally {
+ public:
+  PixelTally() = default;
+  // All pixels and regions of the data, known after the first pass.
+  PixelTally(const PixelPlan& plan, std::int64_t normal, std::int64_t anomalous,
+             std::int64_t regions);
+
+  // The scores at which counts are wanted although no anomalous pixel may have them
+  // (AnomalousScores::kMark).
+  std::vector<float> marks() const;
+
+  // One score and the sizes of its pixels (ScoreTable::sizes; a size of 0 is a mark). Highest score
+  // first.
+  void take(float score, std::uint64_t normal_above, std::uint64_t normal_equal,
+            std::span<const std::uint32_t> sizes);
+
+  std::optional<double> auroc() const;  // ties count one half
+  std::optional<double> average_precision() const;
+  std::optional<Peak> f1_max() const;  // ties: the highest threshold
+  // Mean over regions of their overlap against the false positive rate, from 0 to the limit,
+  // divided by it.
+  std::optional<double> aupro() const;
+  std::optional<double> aupro_anomalib() const;
+  std::optional<double> aupro_equidistant_positions() const;
+  std::optional<double> aupro_equidistant_scores() const;
+  Confusion at_threshold() const;
+
+ private:
+  struct AreaSum {           // over the pixels of regions of one size
+    std::int64_t whole = 0;  // whose false positive rate is within the limit
+    Wide twice_rank = 0;     // sum of 2 * normal pixels above + normal pixels equal, of these
+    std::int64_t crossing =
+        0;  // whose score's own normal pixels cross the limit: all have that one score
+  };
+  AreaSum& area_sum(std::uint32_t size);
+  void take_shares(std::span<const std::uint32_t> sizes, std::uint64_t above, std::uint64_t equal);
+  std::optional<double> area_under(double normal_limit) const;
+
+  PixelPlan plan_ = {};
+  std::uint64_t normal_ = 0, anomalous_ = 0, regions_ = 0;
+  std::uint64_t found_ = 0;  // anomalous pixels so far
+  Wide twice_wins_ = 0;      // over anomalous pixels: 2 * normal pixels below + normal pixels equal
+  Sum precision_ = {};       // over anomalous pixels: precision at their score
+  std::uint64_t best_found_ = 0, best_called_ = 0;
+  float best_score_ = 0;
+  std::vector<AreaSum> small_ = {};  // by size
+  std::map<std::uint32_t, AreaSum> large_ = {};
+  std::uint64_t crossing_above_ = 0, crossing_equal_ = 0;
+  Confusion at_threshold_ = {};
+  // Overlap of all regions at position or threshold j, in units of 2^-kShareBits: exact addition
+  // needs whole numbers.
+  static constexpr int kShareBits = 96;
+  std::vector<std::uint64_t> positions_ = {};
+  std::vector<Wide> share_at_position_ = {};
+  std::vector<float> thresholds_ = {};
+  std::vector<Wide> share_above_threshold_ = {};
+  std::vector<std::uint64_t> normal_above_threshold_ = {};
+};
+
+}  // namespace looktwice::metrics
