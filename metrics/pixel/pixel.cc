@@ -49,10 +49,11 @@ class PixelMetric final : public Metric {
     else if (result.images == 0)
       no_anomaly = "no anomaly map with a mask";
     const std::string one_class = result.anomalous == 0 ? no_anomaly : "no normal pixel";
-    std::vector<Value> values = {value("pixel_auroc", result.auroc, one_class, result),
-                                 value("pixel_ap", result.average_precision, no_anomaly, result),
-                                 value("pixel_f1_max", {}, no_anomaly, result),
-                                 value("aupro", result.aupro, one_class, result)};
+    std::vector<Value> values = {
+        value("pixel_auroc", result.auroc, one_class, result),
+        value("pixel_average_precision", result.average_precision, no_anomaly, result),
+        value("pixel_f1_max", {}, no_anomaly, result),
+        value("aupro", result.aupro, one_class, result)};
     if (result.f1_max) {
       values[2].value = result.f1_max->value;
       values[2].threshold = static_cast<double>(result.f1_max->threshold);
@@ -83,7 +84,7 @@ MetricEntry pixel_metric() {
       .name = "pixel",
       .pixel = true,
       .gives = {{"pixel_auroc", "area under the ROC curve of all pixels, ties count half", true},
-                {"pixel_ap", "average precision of all pixels", true},
+                {"pixel_average_precision", "average precision of all pixels", true},
                 {"pixel_f1_max", "largest F1 of all pixels over all thresholds; ties: the highest",
                  true},
                 {"aupro",
