@@ -31,17 +31,14 @@ constexpr std::size_t kMostMemories = 16;  // sets of references kept ready
 
 struct Options {
   int side = 128;
-  double share = 0.1;
-  std::string background = "lines";
+  double share = 0.05;
   std::string memory = "nearest";
 
   void visit(auto&& option) {
     option("side", side,
            "square root of the number of pixels that a picture is reduced to, 32-512");
-    option("share", share, "part of the map, the largest values, whose mean is the score, 0-1");
-    option("background", background,
-           "lines: medians of rows and columns are taken out first; none: they stay. Not used with "
-           "references");
+    option("share", share,
+           "part of the patches, the most unusual of each level, whose mean is the score, 0-1");
     option("memory", memory,
            "with references: nearest (distance to the nearest reference patch) or gaussian "
            "(Mahalanobis distance at the same place)");
@@ -53,20 +50,14 @@ Options checked(Options options) {
   if (options.side < 32 || options.side > 512) refuse("model baseline: side must be 32 to 512");
   if (!(options.share > 0 && options.share <= 1))
     refuse("model baseline: share must be over 0 and at most 1");
-  if (options.background != "lines" && options.background != "none")
-    refuse("model baseline: background must be lines or none");
   if (options.memory != "nearest" && options.memory != "gaussian")
     refuse("model baseline: memory must be nearest or gaussian");
   return options;
 }
 
-std::vector<Patches> patches_by_level(std::vector<Level> levels, bool polished) {
+std::vector<Patches> patches_by_level(const std::vector<Level>& levels) {
   std::vector<Patches> all;
-  for (std::size_t l = 0; l < levels.size(); ++l) {
-    if (polished)
-      for (Plane& plane : levels[l].planes) polish(plane);
-    all.push_back(patches_of(levels[l], kStrides[l]));
-  }
+  for (std::size_t l = 0; l < levels.size(); ++l) all.push_back(patches_of(levels[l], kStrides[l]));
   return all;
 }
 
@@ -123,8 +114,9 @@ class Baseline final : public Adapter {
       const auto decoded = Clock::now();
       const auto memory = request.references.empty() ? nullptr : memory_of(request.references);
       const auto remembered = Clock::now();
-      reply.map = memory ? memory_map(image, *memory) : self_map(image);
-      reply.score = pooled(*reply.map, options_.share);
+      const auto levels = memory ? contrast(image, *memory) : contrast(image);
+      reply.map = joined(levels, kCell);
+      reply.score = pooled(levels, options_.share);
       reply.spans = {span_of("decode", start, decoded)};
       if (memory) reply.spans.push_back(span_of("memory", decoded, remembered));
       reply.spans.push_back(span_of("contrast", remembered, Clock::now()));
@@ -139,34 +131,33 @@ class Baseline final : public Adapter {
     return reply;
   }
 
-  AnomalyMap self_map(const Image& image) const {
-    const auto patches = patches_by_level(levels_of(image, options_.side, kLevels, !is_grey(image)),
-                                          options_.background == "lines");
-    std::vector<std::vector<float>> values;
-    std::vector<Distances> levels;
-    for (const Patches& level : patches) values.push_back(self_distances(level));
-    for (std::size_t l = 0; l < patches.size(); ++l)
-      levels.push_back(
-          {.patches = &patches[l], .values = values[l], .typical = middle_of(values[l])});
-    return joined(levels, kCell);
+  std::vector<LevelContrast> contrast(const Image& image) const {
+    std::vector<Level> levels = levels_of(image, options_.side, kLevels, !is_grey(image));
+    std::vector<Patches> as_is = patches_by_level(levels);
+    for (Level& level : levels)
+      for (Plane& plane : level.planes) polish(plane);
+    const std::vector<Patches> polished = patches_by_level(levels);
+    std::vector<LevelContrast> all;
+    for (std::size_t l = 0; l < as_is.size(); ++l) {
+      std::vector<float> values = self_contrast(as_is[l], polished[l]);
+      all.push_back({std::move(as_is[l]), std::move(values)});
+    }
+    return all;
   }
 
-  AnomalyMap memory_map(const Image& image, const Memory& memory) const {
-    const auto patches = reference_patches(image);
-    std::vector<std::vector<float>> values;
-    std::vector<Distances> levels;
-    for (std::size_t l = 0; l < patches.size(); ++l)
-      values.push_back(memory[l]->distances(patches[l]));
-    for (std::size_t l = 0; l < patches.size(); ++l)
-      levels.push_back(
-          {.patches = &patches[l], .values = values[l], .typical = memory[l]->typical});
-    return joined(levels, kCell);
+  std::vector<LevelContrast> contrast(const Image& image, const Memory& memory) const {
+    std::vector<LevelContrast> all;
+    for (Patches& patches : reference_patches(image)) {
+      std::vector<float> values = memory[all.size()]->contrast(patches);
+      all.push_back({std::move(patches), std::move(values)});
+    }
+    return all;
   }
 
-  // Always with colour, so that a coloured picture can be held against grey references, and with
-  // the background, since here it is known.
+  // Always with colour, so that a coloured picture can be held against grey references, and not
+  // polished: the lines of a normal picture are known here.
   std::vector<Patches> reference_patches(const Image& image) const {
-    return patches_by_level(levels_of(image, options_.side, kLevels, true), false);
+    return patches_by_level(levels_of(image, options_.side, kLevels, true));
   }
 
   // Built once per set of references, by the first thread that needs it; the others wait.

@@ -30,23 +30,16 @@ std::vector<Between> between(int cells, int length, std::size_t patches) {
 
 }  // namespace
 
-float middle_of(std::vector<float> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-AnomalyMap joined(std::span<const Distances> levels, int cell) {
-  const Patches& finest = *levels.front().patches;
+AnomalyMap joined(std::span<const LevelContrast> levels, int cell) {
+  const Patches& finest = levels.front().patches;
   AnomalyMap map{.width = (finest.width + cell - 1) / cell,
                  .height = (finest.height + cell - 1) / cell};
   map.values.assign(static_cast<std::size_t>(map.width) * map.height, 0.0f);
-  for (const Distances& level : levels) {
-    const std::size_t columns = level.patches->lefts.size();
-    const auto xs = between(map.width, level.patches->width, columns);
-    const auto ys = between(map.height, level.patches->height, level.patches->tops.size());
-    const float factor = 1 / ((level.typical + kFloor) * static_cast<float>(levels.size()));
+  for (const LevelContrast& level : levels) {
+    const std::size_t columns = level.patches.lefts.size();
+    const auto xs = between(map.width, level.patches.width, columns);
+    const auto ys = between(map.height, level.patches.height, level.patches.tops.size());
+    const float factor = 1 / static_cast<float>(levels.size());
     auto value = map.values.begin();
     for (const Between& y : ys) {
       const float* low = level.values.data() + y.low * columns;
@@ -61,13 +54,17 @@ AnomalyMap joined(std::span<const Distances> levels, int cell) {
   return map;
 }
 
-double pooled(const AnomalyMap& map, double share) {
-  std::vector<float> values = map.values;
-  const auto kept = std::max<std::size_t>(
-      1, static_cast<std::size_t>(share * static_cast<double>(values.size())));
-  std::sort(values.begin(), values.end(), std::greater<>());
-  return std::accumulate(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(kept), 0.0) /
-         static_cast<double>(kept);
+double pooled(std::span<const LevelContrast> levels, double share) {
+  double sum = 0;
+  for (const LevelContrast& level : levels) {
+    std::vector<float> values = level.values;
+    const auto kept = std::max<std::size_t>(
+        1, static_cast<std::size_t>(share * static_cast<double>(values.size())));
+    std::sort(values.begin(), values.end(), std::greater<>());
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(kept);
+    sum += std::accumulate(values.begin(), end, 0.0) / static_cast<double>(kept);
+  }
+  return sum / static_cast<double>(levels.size());
 }
 
 }  // namespace looktwice::adapters::baseline

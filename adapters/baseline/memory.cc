@@ -7,15 +7,14 @@
 #include <cstdint>
 #include <limits>
 
-#include "adapters/baseline/contrast_map.h"
 #include "adapters/baseline/self_contrast.h"
 #include "harness/core/error.h"
 
 namespace looktwice::adapters::baseline {
 namespace {
 
-constexpr double kNoise = 0.01;            // standard deviation added to every feature
-constexpr std::int64_t kMostKept = 16384;  // patches of a nearest memory
+constexpr double kNoise = 0.01;           // standard deviation added to every feature
+constexpr std::int64_t kMostKept = 8192;  // patches of a nearest memory
 
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
@@ -164,6 +163,12 @@ class Nearest final : public LevelMemory {
 };
 
 }  // namespace
+
+std::vector<float> LevelMemory::contrast(const Patches& patches) const {
+  std::vector<float> values = distances(patches);
+  for (float& value : values) value /= typical + kFloor;
+  return values;
+}
 
 std::unique_ptr<LevelMemory> gaussian_memory(std::span<const Patches> references) {
   LOOKTWICE_CHECK(!references.empty());

@@ -16,8 +16,10 @@ class LevelMemory {
   virtual ~LevelMemory() = default;
   // One distance per patch, in units of relative contrast or of standard deviations.
   virtual std::vector<float> distances(const Patches& patches) const = 0;
-  // The middle distance of a patch of a normal picture.
-  float typical = 0;
+  // The same divided by (typical + kFloor).
+  std::vector<float> contrast(const Patches& patches) const;
+
+  float typical = 0;  // the middle distance of a patch of a normal picture
 };
 
 // A Gaussian per position of the first reference's grid: mean and covariance over the references
@@ -28,7 +30,7 @@ class LevelMemory {
 // cosine coefficients instead of network features.
 std::unique_ptr<LevelMemory> gaussian_memory(std::span<const Patches> references);
 
-// All patches of the references, wherever they are; with more than 16,384 every n-th of them. The
+// All patches of the references, wherever they are; with more than 8,192 every n-th of them. The
 // distance is that to the nearest one. After PatchCore (Roth et al. 2022), without its coreset.
 std::unique_ptr<LevelMemory> nearest_memory(std::span<const Patches> references);
 

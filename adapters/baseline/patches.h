@@ -28,7 +28,7 @@ struct Patches {
 };
 
 // stride: pixels between neighbouring patches, at most. Brightness gives the 10 coefficients (u, v)
-// with u + v < 4, each colour the 3 with u + v < 2.
+// with u + v < 4, each other plane the 3 with u + v < 2.
 Patches patches_of(const Level& level, int stride);
 
 }  // namespace looktwice::adapters::baseline

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "harness/core/error.h"
 
@@ -10,8 +11,15 @@ namespace {
 
 constexpr double kDarkest = 0.05;  // mean brightness that exposure is corrected down to
 constexpr int kShortest = 8;       // what a line of one pixel counts as, so that area stays bounded
+constexpr int kAround = 2;         // pixels each way that detail is told from
 
-// One output pixel's share of a line: pixels first..first+weights.size()-1.
+// values[height][width][channels].
+struct Raster {
+  int width = 0, height = 0, channels = 1;
+  std::vector<double> values = {};
+};
+
+// One output pixel's share of a line: pixels first..first + weights.size() - 1.
 struct Share {
   int first = 0;
   std::vector<double> weights = {};
@@ -32,12 +40,7 @@ std::vector<Share> shares(int n, int m) {
   return all;
 }
 
-// Area means of interleaved channels: in[height][width][channels] to out[h][w][channels].
-struct Raster {
-  int width = 0, height = 0, channels = 0;
-  std::vector<double> values = {};
-};
-
+// Area means of in[height][width][channels].
 template <class Value>
 Raster reduced(const Value* in, int width, int height, int channels, int w, int h) {
   const std::vector<Share> columns = shares(width, w), rows = shares(height, h);
@@ -54,8 +57,8 @@ Raster reduced(const Value* in, int width, int height, int channels, int w, int 
     }
     for (const Share& column : columns)
       for (int c = 0; c < channels; ++c) {
-        double sum = 0;
         const double* from = line.data() + static_cast<std::size_t>(column.first) * channels + c;
+        double sum = 0;
         for (const double weight : column.weights) {
           sum += weight * *from;
           from += channels;
@@ -66,13 +69,47 @@ Raster reduced(const Value* in, int width, int height, int channels, int w, int 
   return out;
 }
 
-Plane plane_of(const Raster& from, double red, double green, double blue) {
-  Plane plane{.width = from.width, .height = from.height};
-  plane.values.reserve(from.values.size() / 3);
-  for (std::size_t i = 0; i < from.values.size(); i += 3)
-    plane.values.push_back(static_cast<float>(red * from.values[i] + green * from.values[i + 1] +
-                                              blue * from.values[i + 2]));
-  return plane;
+Raster mixed(const Raster& rgb, double red, double green, double blue) {
+  Raster out{.width = rgb.width, .height = rgb.height};
+  out.values.reserve(rgb.values.size() / 3);
+  for (std::size_t i = 0; i < rgb.values.size(); i += 3)
+    out.values.push_back(red * rgb.values[i] + green * rgb.values[i + 1] +
+                         blue * rgb.values[i + 2]);
+  return out;
+}
+
+double mean(const Raster& raster) {
+  double sum = 0;
+  for (const double value : raster.values) sum += value;
+  return sum / static_cast<double>(raster.values.size());
+}
+
+// Squared deviation of each pixel from the mean of those at most kAround away that exist.
+Raster roughness(const Raster& in) {
+  const int w = in.width, h = in.height;
+  Raster out = in;
+  std::vector<double> column(static_cast<std::size_t>(w));
+  for (int y = 0; y < h; ++y) {
+    const int top = std::max(0, y - kAround), bottom = std::min(h - 1, y + kAround);
+    std::fill(column.begin(), column.end(), 0.0);
+    for (int j = top; j <= bottom; ++j)
+      for (int x = 0; x < w; ++x)
+        column[static_cast<std::size_t>(x)] += in.values[static_cast<std::size_t>(j) * w + x];
+    for (int x = 0; x < w; ++x) {
+      const int left = std::max(0, x - kAround), right = std::min(w - 1, x + kAround);
+      double sum = 0;
+      for (int i = left; i <= right; ++i) sum += column[static_cast<std::size_t>(i)];
+      double& value = out.values[static_cast<std::size_t>(y) * w + x];
+      value -= sum / ((bottom - top + 1) * (right - left + 1));
+      value *= value;
+    }
+  }
+  return out;
+}
+
+Plane plane_of(const Raster& from, int w, int h) {
+  const Raster small = reduced(from.values.data(), from.width, from.height, 1, w, h);
+  return {.width = w, .height = h, .values = {small.values.begin(), small.values.end()}};
 }
 
 // The upper one of the two middle values when there are two.
@@ -92,36 +129,30 @@ bool is_grey(const Image& rgb) {
 
 std::vector<Level> levels_of(const Image& rgb, int side, int levels, bool colour) {
   LOOKTWICE_CHECK(rgb.channels == 3 && rgb.width > 0 && rgb.height > 0 && side > 0);
-  std::vector<Level> all;
-  Raster finest;
-  double unit = 1;
+  const double length = std::sqrt(static_cast<double>(rgb.width) * rgb.height);
+  const int factor = std::max(1, static_cast<int>(length / (2 * side)));
+  const Raster base = reduced(rgb.pixels.data(), rgb.width, rgb.height, 3,
+                              std::max(1, rgb.width / factor), std::max(1, rgb.height / factor));
+  const double unit = 1 / std::max(mean(mixed(base, 0.299, 0.587, 0.114)), kDarkest * 255);
+  const Raster brightness = mixed(base, 0.299 * unit, 0.587 * unit, 0.114 * unit);
+  const Raster rough = roughness(brightness);
+  std::vector<Raster> colours;
+  if (colour)
+    colours = {mixed(base, 0.5 * unit, -0.5 * unit, 0),
+               mixed(base, 0.25 * unit, 0.25 * unit, -0.5 * unit)};
+  std::vector<Level> all(static_cast<std::size_t>(levels));
   for (int l = 0; l < levels; ++l) {
-    const double pixels = static_cast<double>(rgb.width) * rgb.height;
-    const double scale = std::min(1.0, side / std::sqrt(pixels)) / (1 << l);
+    const double scale = std::min(1.0, side / length) / (1 << l);
     const int longest = std::max(1, (side * side / kShortest) >> l);
-    const auto length = [&](int n) {
-      return std::clamp(static_cast<int>(std::lround(n * scale)), 1, std::min(n, longest));
+    const auto size = [&](int full, int here) {
+      return std::clamp(static_cast<int>(std::lround(full * scale)), 1, std::min(here, longest));
     };
-    const int w = length(rgb.width), h = length(rgb.height);
-    Raster here;
-    if (l == 0) {
-      finest = reduced(rgb.pixels.data(), rgb.width, rgb.height, 3, w, h);
-      double sum = 0;
-      for (std::size_t i = 0; i < finest.values.size(); i += 3)
-        sum +=
-            0.299 * finest.values[i] + 0.587 * finest.values[i + 1] + 0.114 * finest.values[i + 2];
-      unit = 1 / std::max(sum / (static_cast<double>(w) * h), kDarkest * 255);
-      here = finest;
-    } else {
-      here = reduced(finest.values.data(), finest.width, finest.height, 3, w, h);
-    }
-    Level level;
-    level.planes.push_back(plane_of(here, 0.299 * unit, 0.587 * unit, 0.114 * unit));
-    if (colour) {
-      level.planes.push_back(plane_of(here, 0.5 * unit, -0.5 * unit, 0));
-      level.planes.push_back(plane_of(here, 0.25 * unit, 0.25 * unit, -0.5 * unit));
-    }
-    all.push_back(std::move(level));
+    const int w = size(rgb.width, base.width), h = size(rgb.height, base.height);
+    std::vector<Plane>& planes = all[static_cast<std::size_t>(l)].planes;
+    planes = {plane_of(brightness, w, h), plane_of(rough, w, h)};
+    for (float& value : planes[1].values)
+      value = static_cast<float>(kDetail * std::sqrt(static_cast<double>(value)));
+    for (const Raster& one : colours) planes.push_back(plane_of(one, w, h));
   }
   return all;
 }

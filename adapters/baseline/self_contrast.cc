@@ -6,53 +6,94 @@
 #include <cstdlib>
 #include <limits>
 
+#include "harness/core/error.h"
+
 namespace looktwice::adapters::baseline {
 namespace {
 
-constexpr int kReach = kPatch * 3 / 2;  // patches that begin nearer than this overlap too much
+constexpr float kOwn = 0.25f;  // of a patch's length, allowed as distance
 constexpr float kFar = std::numeric_limits<float>::max();
+constexpr int kLanes = 8;
 
 using Row = Eigen::Array<float, 1, Eigen::Dynamic>;
-using Table =
-    Eigen::Map<const Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+using Lanes = Eigen::Array<float, 1, kLanes>;
+using Table = Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+Eigen::Map<const Table> table(const Patches& patches) {
+  return {patches.values.data(), patches.features(), patches.count()};
+}
+
+// Squared distances of patch i to the blocks of kLanes patches from that of i on.
+//
+// |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, and a mirrored b has the same norm: of the four products,
+// which differ in the signs of partial sums, the largest counts. That is the largest of
+// s x + t y + s t b over the signs s and t: with s = t it is |x + y| + b, with s = -t |x - y| - b.
+void squares_from(int i, const Table& features, const Row& norms, const int (&ends)[4],
+                  Row& squares) {
+  for (Eigen::Index j = i / kLanes * kLanes; j < norms.size(); j += kLanes) {
+    Lanes sums[4];
+    for (int part = 0, f = 0; part < 4; ++part) {
+      sums[part].setZero();
+      for (; f < ends[part]; ++f) sums[part] += features(f, i) * features.row(f).segment<kLanes>(j);
+    }
+    squares.segment<kLanes>(j) =
+        norms(i) + norms.segment<kLanes>(j) -
+        2 * (sums[0] +
+             ((sums[1] + sums[2]).abs() + sums[3]).max((sums[1] - sums[2]).abs() - sums[3]));
+  }
+}
 
 }  // namespace
 
 std::vector<float> self_distances(const Patches& patches) {
   const int count = patches.count(), columns = static_cast<int>(patches.lefts.size());
-  const Table features(patches.values.data(), patches.features(), count);
-  // |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, and a mirrored b has the same norm: of the four products,
-  // which differ in the signs of partial sums, the largest counts.
+  const int padded = (count + kLanes - 1) / kLanes * kLanes;
+  Table features = Table::Zero(patches.features(), padded);
+  features.leftCols(count) = table(patches);
   const Row norms = features.square().colwise().sum();
-  const int parts[] = {patches.even_even, patches.odd_x, patches.odd_y, patches.odd_both};
-  Row sums[4], distances(count);
-  std::vector<float> nearest;
-  nearest.reserve(static_cast<std::size_t>(count));
+  const int x = patches.even_even + patches.odd_x, y = x + patches.odd_y;
+  const int ends[4] = {patches.even_even, x, y, y + patches.odd_both};
+
+  Row squares(padded), nearest = Row::Constant(padded, kFar);
   for (int i = 0; i < count; ++i) {
-    for (int part = 0, f = 0; part < 4; ++part) {
-      sums[part].setZero(count);
-      for (const int end = f + parts[part]; f < end; ++f)
-        sums[part] += features(f, i) * features.row(f);
-    }
-    // The largest of s x + t y + s t b over the signs s and t: with s = t it is |x + y| + b, with
-    // s = -t it is |x - y| - b.
-    distances =
-        norms(i) + norms -
-        2 * (sums[0] +
-             ((sums[1] + sums[2]).abs() + sums[3]).max((sums[1] - sums[2]).abs() - sums[3]));
+    squares_from(i, features, norms, ends, squares);
     const int top = patches.tops[static_cast<std::size_t>(i / columns)];
     const int left = patches.lefts[static_cast<std::size_t>(i % columns)];
     const auto& lefts = patches.lefts;
-    const auto from = std::upper_bound(lefts.begin(), lefts.end(), left - kReach) - lefts.begin();
-    const auto to = std::lower_bound(lefts.begin(), lefts.end(), left + kReach) - lefts.begin();
-    for (std::size_t row = 0; row < patches.tops.size(); ++row)
-      if (std::abs(patches.tops[row] - top) < kReach)
-        distances.segment(static_cast<Eigen::Index>(row) * columns + from, to - from)
-            .setConstant(kFar);
-    const float least = distances.minCoeff();
-    nearest.push_back(least == kFar ? 0 : std::sqrt(std::max(least, 0.0f)));
+    const auto from = std::upper_bound(lefts.begin(), lefts.end(), left - kPatch) - lefts.begin();
+    const auto to = std::lower_bound(lefts.begin(), lefts.end(), left + kPatch) - lefts.begin();
+    for (std::size_t row = static_cast<std::size_t>(i / columns);
+         row < patches.tops.size() && patches.tops[row] - top < kPatch; ++row)
+      squares.segment(static_cast<Eigen::Index>(row) * columns + from, to - from).setConstant(kFar);
+    // The distance to a later patch is the later patch's distance to this one as well.
+    const auto later = Eigen::seq(i, count - 1);
+    nearest(i) = std::min(nearest(i), squares(later).minCoeff());
+    nearest(later) = nearest(later).min(squares(later));
   }
-  return nearest;
+  std::vector<float> distances;
+  for (int i = 0; i < count; ++i)
+    distances.push_back(nearest(i) == kFar ? 0 : std::sqrt(std::max(nearest(i), 0.0f)));
+  return distances;
+}
+
+std::vector<float> self_contrast(const Patches& as_is, const Patches& polished) {
+  LOOKTWICE_CHECK(as_is.count() == polished.count());
+  std::vector<float> before = self_distances(as_is), after = self_distances(polished);
+  const float least_before = middle_of(before) + kFloor, least_after = middle_of(after) + kFloor;
+  const Row own = kOwn * table(polished).square().colwise().sum().sqrt();
+  for (Eigen::Index i = 0; i < own.size(); ++i) {
+    float& value = before[static_cast<std::size_t>(i)];
+    value = std::min(value / (least_before + own(i)),
+                     after[static_cast<std::size_t>(i)] / (least_after + own(i)));
+  }
+  return before;
+}
+
+float middle_of(std::vector<float> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 }  // namespace looktwice::adapters::baseline
