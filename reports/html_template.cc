@@ -42,7 +42,8 @@ std::size_t heading_column(const Table& table) {
 }  // namespace
 
 std::string filled(const std::string& template_name, Data values) {
-  for (const char* part : {"style.css", "table.html", "section.html"})
+  for (const char* part :
+       {"style.css", "table.html", "section.html", "subsection.html", "chart.html"})
     values.set(part, Data(mustache::partial([part] { return embedded_template(part); })));
   mustache::mustache page(embedded_template(template_name));
   LOOKTWICE_CHECK(page.is_valid());

@@ -97,6 +97,9 @@ class TaskScanner {
     const auto [category, is_new] = categories_.try_emplace(
         outcome.category, static_cast<std::uint32_t>(scan_.categories.size()));
     if (is_new) scan_.categories.push_back(outcome.category);
+    const Mark* mark = mark_by(outcome, scan_.scorer);
+    scan_.scores_are_decisions = (scan_.scores.empty() || scan_.scores_are_decisions) &&
+                                 mark->values.contains("score_is_decision");
     scan_.scores.push_back({*score, category->second, *outcome.anomalous});
     if (*outcome.anomalous)
       likest_normal_.add(-*score, outcome);

@@ -41,6 +41,7 @@ struct TaskScan {
   std::string task = {};
   std::string scorer =
       {};  // whose scores these are: official where it has any, else the first that has
+  bool scores_are_decisions = false;  // every score is a yes or no read as 1 or 0
   std::vector<std::string> categories = {};
   std::vector<ScoredSample> scores = {};  // in file order
   // Normal samples of the highest score, highest first; anomalous ones of the lowest, lowest first.
