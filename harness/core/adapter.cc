@@ -21,7 +21,7 @@ std::vector<Prediction> answers_or_failures(Adapter& adapter, std::span<const Re
     return replies;
   } catch (const Error& error) {
     // A wrong checkpoint or option is not the fault of one request.
-    if (error.kind() != Kind::data) throw;
+    if (error.kind() != Kind::data && error.kind() != Kind::disk) throw;
     if (batch.size() == 1)
       return {{.key = batch[0].key, .status = Status::failed, .error = error.what()}};
   } catch (const std::bad_alloc&) {

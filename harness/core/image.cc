@@ -27,10 +27,15 @@ std::vector<std::byte> file_bytes(const std::filesystem::path& path, std::uintma
   const auto refuse = [&](const std::string& why) {
     throw Error(Kind::data, printable(path.string()) + ": " + why);
   };
+  // A file that is there and cannot be read is the disk's fault.
+  const auto unreadable = [&] {
+    throw Error(Kind::disk, printable(path.string()) + ": cannot be read: " + std::strerror(errno));
+  };
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   Descriptor file;
   do file.value = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   while (file.value < 0 && errno == EINTR);
+  if (file.value < 0 && errno == EIO) unreadable();
   if (file.value < 0) refuse(std::strerror(errno));
   struct stat status {};
   if (::fstat(file.value, &status) != 0) refuse(std::strerror(errno));
@@ -44,7 +49,7 @@ std::vector<std::byte> file_bytes(const std::filesystem::path& path, std::uintma
   while (done < bytes.size()) {
     const ssize_t got = ::read(file.value, bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) refuse(std::strerror(errno));
+    if (got < 0) unreadable();
     if (got == 0) break;  // it shrank meanwhile
     done += static_cast<std::size_t>(got);
   }

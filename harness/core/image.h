@@ -52,7 +52,8 @@ class ImageCodec {
 };
 
 // Reads a whole regular file. Refuses directories, FIFOs, devices and files over max_bytes
-// (Kind::data, names the path).
+// (Kind::data, names the path);
+// a file that opens and cannot be read is Kind::disk.
 std::vector<std::byte> file_bytes(const std::filesystem::path& path,
                                   std::uintmax_t max_bytes = std::uintmax_t{1} << 30);
 

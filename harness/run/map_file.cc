@@ -24,7 +24,8 @@ std::optional<std::vector<std::byte>> intact_bytes(const store::RunFolder& folde
     std::vector<std::byte> bytes = file_bytes(folder.path() / stored.file);
     if (crc32c(text_of(bytes)) != stored.crc) return {};
     return bytes;
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.kind() == Kind::disk) throw;
     return {};
   }
 }
