@@ -6,6 +6,7 @@
 
 #include "adapters/imaging/values.h"
 #include "harness/core/error.h"
+#include "harness/core/hash.h"
 #include "harness/core/image.h"
 #include "harness/core/text.h"
 
@@ -114,7 +115,11 @@ std::optional<AnomalyMap> MapFiles::find(const std::string& sample) {
 }
 
 std::map<std::string, std::string> MapFiles::facts() const {
-  std::map<std::string, std::string> facts{{"maps", std::to_string(index_.size())}};
+  // The names stand for the maps themselves, which would take long to read: see Records::facts.
+  Sha256 names;
+  for (const std::string& name : archive_ ? archive_->names() : files_) names.add(name + "\n");
+  std::map<std::string, std::string> facts{{"maps", std::to_string(index_.size())},
+                                           {"weights_map_names", names.hex()}};
   if (const auto unused = index_.unused(); !unused.empty()) {
     facts["maps_unused"] = std::to_string(unused.size());
     facts["first_map_unused"] = printable(unused[0]);

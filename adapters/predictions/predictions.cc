@@ -76,13 +76,10 @@ class Predictions final : public Adapter {
 
   std::map<std::string, std::string> facts() const override {
     std::map<std::string, std::string> all;
-    const auto merge = [&](const std::string& prefix, const auto& part) {
-      if (part)
-        for (const auto& [name, value] : part->facts()) all[prefix + name] = value;
-    };
-    merge("", scores_);
-    merge("answers_", answers_);
-    merge("", maps_);
+    if (scores_) all = scores_->facts();
+    if (answers_)
+      for (const auto& [name, value] : answers_->facts()) all[name + "_of_answers"] = value;
+    if (maps_) all.merge(maps_->facts());
     return all;
   }
 

@@ -286,7 +286,9 @@ std::map<std::string, std::string> Records::facts() const {
   std::size_t records = 0, flawed = 0;
   for (const auto& group : groups_)
     for (const Record& record : group) ++records, flawed += !record.flaw.empty();
-  std::map<std::string, std::string> facts{{"sha256", hash_}, {"records", std::to_string(records)}};
+  // Named as the weights of a model are: a run folder does not go on with another file.
+  std::map<std::string, std::string> facts{{"weights_sha256", hash_},
+                                           {"records", std::to_string(records)}};
   const std::vector<std::string> unused = index_.unused();
   if (!unused.empty()) {
     facts["records_unused"] = std::to_string(unused.size());

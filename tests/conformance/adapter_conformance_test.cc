@@ -41,6 +41,9 @@ Arguments arguments_for(const std::string& adapter, const TemporaryFolder& folde
       rows += sample_of(i) + "," + std::to_string(i) + ".5,Yes\n";
     return {{"path", folder.file("scores.csv", rows).string()}};
   }
+  if (adapter == "process")
+    return {
+        {"command", "sh '" LOOKTWICE_SOURCE_DIR "/scripts/adapters/examples/shell_adapter.sh'"}};
   return {};
 }
 
@@ -135,19 +138,19 @@ TEST_P(EveryAdapter, GivesEachKeyBackOnce) {
 }
 
 TEST_P(EveryAdapter, AnswersTheSameOneByOneAndAllAtOnce) {
-  const auto together = made(0), in_twos = made(2);
-  looktwice::testing::ListInbox all(pictures_.requests), twos(pictures_.requests);
-  looktwice::testing::KeepingOutbox at_once, by_two, one_by_one;
-  together->serve(all, at_once);
-  in_twos->serve(twos, by_two);
+  const auto answers = [](Adapter& adapter, const std::vector<Request>& requests) {
+    looktwice::testing::ListDesk desk(requests);
+    adapter.serve(desk, desk);
+    return desk.by_key();
+  };
+  const auto at_once = answers(*made(0), pictures_.requests);
+  auto by_two = answers(*made(2), pictures_.requests);
   const auto alone = made(1);
+  ASSERT_EQ(at_once.size(), pictures_.requests.size());
   for (auto at = pictures_.requests.rbegin(); at != pictures_.requests.rend(); ++at) {
-    looktwice::testing::ListInbox one({*at});
-    alone->serve(one, one_by_one);
-  }
-  for (const auto& [key, reply] : at_once.by_key()) {
-    EXPECT_TRUE(same(reply, by_two.by_key()[key])) << key;
-    EXPECT_TRUE(same(reply, one_by_one.by_key()[key])) << key;
+    const Prediction& reply = at_once.at(at->key);
+    EXPECT_TRUE(same(reply, by_two[at->key])) << at->key;
+    EXPECT_TRUE(same(reply, answers(*alone, {*at})[at->key])) << at->key;
   }
 }
 
@@ -155,10 +158,9 @@ TEST_P(EveryAdapter, WritesALineForAPictureThatCannotBeRead) {
   const auto adapter = made(0);
   std::vector<Request> requests = pictures_.requests;
   requests.insert(requests.begin() + 2, pictures_.missing);
-  looktwice::testing::ListInbox inbox(requests);
-  looktwice::testing::KeepingOutbox outbox;
-  adapter->serve(inbox, outbox);
-  const auto replies = outbox.by_key();
+  looktwice::testing::ListDesk desk(requests);
+  adapter->serve(desk, desk);
+  const auto replies = desk.by_key();
   ASSERT_EQ(replies.size(), requests.size());
   const Prediction& missing = replies.at(pictures_.missing.key);
   EXPECT_TRUE(missing.status == Status::answered || !missing.error.empty());

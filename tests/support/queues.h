@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
@@ -13,15 +12,18 @@
 
 namespace looktwice::testing {
 
-class ListInbox final : public Inbox {
+// Over when every request is answered, or stopped, as that of the runner.
+class ListDesk final : public Inbox, public Outbox {
  public:
-  explicit ListInbox(std::vector<Request> requests) : requests_(std::move(requests)) {}
+  explicit ListDesk(std::vector<Request> requests) : requests_(std::move(requests)) {}
 
+  // One thread is enough here: what is not there now will never be.
   std::vector<Request> take(int most) override { return try_take(most); }
 
   std::vector<Request> try_take(int most) override {
     const std::lock_guard lock(mutex_);
-    const std::size_t count = std::min(requests_.size() - next_, static_cast<std::size_t>(most));
+    const std::size_t left = stopped_ ? 0 : requests_.size() - next_;
+    const std::size_t count = std::min(left, static_cast<std::size_t>(most));
     const auto from = requests_.begin() + static_cast<std::ptrdiff_t>(next_);
     next_ += count;
     return {from, from + static_cast<std::ptrdiff_t>(count)};
@@ -29,29 +31,17 @@ class ListInbox final : public Inbox {
 
   bool over() const override {
     const std::lock_guard lock(mutex_);
-    return stopped_ || next_ == requests_.size();
+    return stopped_ || (next_ == requests_.size() && kept_.size() >= next_);
   }
 
-  // The run is being stopped: nothing more is handed out.
-  void stop() {
-    const std::lock_guard lock(mutex_);
-    next_ = requests_.size();
-    stopped_ = true;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<Request> requests_;
-  std::size_t next_ = 0;
-  bool stopped_ = false;
-};
-
-class KeepingOutbox final : public Outbox {
- public:
   void push(Prediction prediction) override {
     const std::lock_guard lock(mutex_);
     kept_.push_back(std::move(prediction));
+    if (stop_after_ > 0 && kept_.size() >= stop_after_) stopped_ = true;
   }
+
+  // As if the user stopped the run once so many answers are there.
+  void stop_after(std::size_t answers) { stop_after_ = answers; }
 
   // In the order of arrival; read it when serve() has returned.
   const std::vector<Prediction>& kept() const { return kept_; }
@@ -63,16 +53,18 @@ class KeepingOutbox final : public Outbox {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::vector<Request> requests_;
   std::vector<Prediction> kept_;
+  std::size_t next_ = 0, stop_after_ = 0;
+  bool stopped_ = false;
 };
 
 // What the adapter replies to these requests, in the order of arrival.
 inline std::vector<Prediction> served(Adapter& adapter, std::vector<Request> requests) {
-  ListInbox inbox(std::move(requests));
-  KeepingOutbox outbox;
-  adapter.serve(inbox, outbox);
-  return outbox.kept();
+  ListDesk desk(std::move(requests));
+  adapter.serve(desk, desk);
+  return desk.kept();
 }
 
 }  // namespace looktwice::testing

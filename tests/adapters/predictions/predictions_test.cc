@@ -71,7 +71,7 @@ TEST_F(PredictionsTest, AnswersWithRecordedScoresAndMaps) {
   EXPECT_EQ(found.at(samples_[0]).map->width, 3);
   EXPECT_EQ(found.at(samples_[1]).map->values[0], 1);
   EXPECT_EQ(adapter->facts().at("maps"), "2");
-  EXPECT_EQ(adapter->facts().at("sha256").size(), 64u);
+  EXPECT_EQ(adapter->facts().at("weights_sha256").size(), 64u);
 }
 
 TEST_F(PredictionsTest, LoadsNoMapThatIsNotWanted) {
