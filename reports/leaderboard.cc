@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "harness/core/dataset.h"
 #include "reports/headline.h"
 #include "reports/published.h"
 
@@ -72,6 +73,11 @@ Place place_of(const RunView& run, const store::TaskSummary& task, const store::
   const auto say = [&](const std::string& text) {
     place.note += (place.note.empty() ? "" : " ") + text;
   };
+  for (const store::TaskManifest& loaded : run.manifest.tasks)
+    for (const std::string& warning : loaded.warnings)
+      if (loaded.fingerprint == task.fingerprint &&
+          warning.find(kUnknownEdition) != warning.npos)
+        say("Data: " + warning + ".");
   const CategoryCount categories = categories_in(run.summary, row);
   if (row.group == "macro" && categories.with_value < categories.all)
     say("Mean over " + std::to_string(categories.with_value) + " of " +

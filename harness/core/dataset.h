@@ -12,6 +12,9 @@
 
 namespace looktwice {
 
+// What a warning holds when the counts are not those of the literature, so that tables can say it beside a number.
+inline constexpr const char* kUnknownEdition = "unknown edition";
+
 // What one reading of a folder gave. Samples in bytewise order of their ids.
 struct Dataset {
   std::filesystem::path root = {};  // the folder that ids are relative to

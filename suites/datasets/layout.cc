@@ -373,14 +373,14 @@ Dataset Gathering::finished(const std::map<std::string, ExpectedCount>& expected
   for (const auto& [category, count] : expected) {
     const ExpectedCount found = counts[category];
     if (found.normal != count.normal || found.anomalous != count.anomalous)
-      note("unknown edition: classes have other counts than the literature",
+      note(std::string(kUnknownEdition) + ": classes have other counts than the literature",
            category + " has " + std::to_string(found.normal) + " normal and " +
                std::to_string(found.anomalous) + " anomalous images, not " +
                std::to_string(count.normal) + " and " + std::to_string(count.anomalous));
   }
   for (const auto& [category, count] : counts)
     if (!expected.empty() && !expected.contains(category))
-      note("unknown edition: classes that the literature does not have", category);
+      note(std::string(kUnknownEdition) + ": classes that the literature does not have", category);
 
   for (const auto& [kind, found] : notes_) {
     std::string text = found.first > 1 ? std::to_string(found.first) + " x " + kind : kind;

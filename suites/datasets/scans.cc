@@ -19,15 +19,6 @@ bool is_tree(const fs::path& folder) {
   return is_folder(folder / "test/good");
 }
 
-// Folders below that are trees; the set has one class, whatever its folder is called.
-std::vector<std::string> trees_below(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code fault;
-  for (const auto& entry : fs::directory_iterator(folder, fault))
-    if (is_tree(entry.path())) names.push_back(entry.path().filename().string());
-  return names;
-}
-
 }  // namespace
 
 bool holds_yes_and_no(const fs::path& folder) {
@@ -54,21 +45,21 @@ DatasetEntry scan_entry(ScanSet set) {
   entry.load = [set, variants = entry.variants,
                 expected = entry.expected](const DatasetRequest& request) {
     const std::string variant = chosen_variant(set.name, variants, request.variant);
+    // A folder named after the class may hold the tree: brain/test/good.
+    std::vector<std::string> names = set.usual_names;
+    names.push_back(set.category);
     Gathering gathering(found_root(request.root, {.title = set.title,
-                                                  .usual_names = set.usual_names,
+                                                  .usual_names = names,
                                                   .layout = set.layout + " or test/{good,defect}",
                                                   .fits = [&](const fs::path& folder) {
                                                     return set.is_download(folder) ||
-                                                           is_tree(folder) ||
-                                                           trees_below(folder).size() == 1;
+                                                           is_tree(folder);
                                                   }}));
     const fs::path root = gathering.root();
     if (set.is_download(root)) {
       set.add_download(gathering);
     } else if (is_tree(root)) {
       add_tree_class(gathering, "", set.category, {.mask_folder = ""});
-    } else if (const auto trees = trees_below(root); trees.size() == 1) {
-      add_tree_class(gathering, trees.front(), set.category, {.mask_folder = ""});
     } else {
       add_meta_json(gathering, "meta.json");
     }

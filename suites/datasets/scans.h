@@ -22,8 +22,8 @@ struct ScanSet {
   std::function<void(Gathering&)> add_download = {};
 };
 
-// Reads the download; else <class>/test/{good,defect} or test/{good,defect} (AdaCLIP); else
-// meta.json (AnomalyCLIP).
+// Reads the download; else test/{good,defect} (AdaCLIP), there or in a folder named after the
+// class; else meta.json (AnomalyCLIP).
 DatasetEntry scan_entry(ScanSet set);
 
 // Folders yes (anomalous) and no (normal) below `folder`.

@@ -46,6 +46,20 @@ TEST(Leaderboard, OneTaskStandsBesideThePaper) {
                 render(board, Format::terminal, {.width = 80, .unicode = false}));
 }
 
+TEST(Leaderboard, AnUnknownEditionIsSaidBesideItsNumber) {
+  std::vector<RunView> runs = two_runs();
+  runs[0].manifest.tasks[0].warnings = {"a stray file",
+                                        "unknown edition: elpv has 1 normal image"};
+  const Leaderboard board = leaderboard(runs);
+  EXPECT_NE(row_named(board, "baseline")->places[0]->note.find(
+                "Data: unknown edition: elpv has 1 normal image."),
+            std::string::npos);
+  EXPECT_EQ(row_named(board, "baseline")->places[0]->note.find("stray"), std::string::npos);
+  EXPECT_EQ(row_named(board, "baseline, 4 shots")->places[0]->note.find("unknown"),
+            std::string::npos);
+  EXPECT_NE(render(board, Format::terminal).find("unknown edition"), std::string::npos);
+}
+
 TEST(Leaderboard, SeveralTasksShareOneMean) {
   std::vector<RunView> runs = {example_run("both", "1111", {elpv_task(), headct_task()}, 0.75),
                                example_run("only ELPV", "2222", {elpv_task()}, 0.9)};

@@ -14,18 +14,18 @@ inline void add_tree(Miniature& mini, const std::vector<std::string>& classes,
                      const std::string& good, const std::string& bad, const std::string& suffix,
                      const std::string& mask_suffix) {
   for (const std::string& name : classes) {
-    mini.pictures(name + "/train/" + good + "/", 0, 4, suffix);
-    mini.pictures(name + "/test/" + good + "/", 0, 8, suffix);
-    mini.pictures(name + "/test/" + bad + "/", 0, 8, suffix);
-    for (int i = 0; i < 8; ++i)
+    mini.pictures(name + "/train/" + good + "/", 0, 3, suffix);
+    mini.pictures(name + "/test/" + good + "/", 0, 5, suffix);
+    mini.pictures(name + "/test/" + bad + "/", 0, 5, suffix);
+    for (int i = 0; i < 5; ++i)
       mini.mask(name + "/ground_truth/" + bad + "/" + Miniature::padded(i, 3) + mask_suffix, 255);
   }
 }
 
 inline void add_list(Miniature& mini, bool as_meta) {
-  mini.pictures("images/", 0, 16, ".png");
+  mini.pictures("images/", 0, 10, ".png");
   std::string rows, records;
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < 10; ++i) {
     const std::string name = "images/" + Miniature::padded(i, 3) + ".png",
                       label = std::to_string(i % 2);
     rows += name + "," + label + "\n";
@@ -53,13 +53,13 @@ inline void add_dataset(Miniature& mini, const std::string& name) {
     return add_tree(mini, {"pushpins"}, "good", "logical_anomalies", ".png", "/000.png");
   if (name == "meta" || name == "list") return add_list(mini, name == "meta");
   if (name == "brainmri" || name == "br35h") {
-    mini.pictures("yes/", 0, 16, ".jpg");
-    return mini.pictures("no/", 0, 16, ".jpg");
+    mini.pictures("yes/", 0, 9, ".jpg");
+    return mini.pictures("no/", 0, 9, ".jpg");
   }
   if (name == "headct" || name == "elpv") {
     std::string labels = name == "headct" ? "id, hemorrhage\n" : "";
     const char* kThirds[] = {"0.0", "0.3333333333333333", "0.6666666666666666", "1.0"};
-    for (int i = 0; i < 32; ++i) {
+    for (int i = 0; i < 20; ++i) {
       const std::string image = "images/cell" + Miniature::padded(i, 4) + ".png";
       if (name == "headct")
         labels += std::to_string(i) + "," + std::to_string(i % 2) + "\n";

@@ -109,8 +109,17 @@ TEST(HeadCt, PublishedCountsGiveNoWarning) {
   EXPECT_EQ(counts_of(loaded("headct", mini.path(), "inctrl-sorted42")), std::pair(25, 100));
 }
 
+TEST(Scans, ANeighbourInMvtecLayoutIsNotTakenForTheSet) {
+  Miniature mini;
+  mini.picture("mine/test/good/000.png");
+  EXPECT_THROW(loaded("headct", mini.path()), Error);
+  mini.picture("head_ct_hemorrhage/head_ct/000.png");
+  mini.text("head_ct_hemorrhage/labels.csv", "id, hemorrhage\n0,1\n");
+  EXPECT_EQ(ids_of(loaded("headct", mini.path())), (Strings{"head_ct/000.png"}));
+}
+
 TEST(Scans, ReLayoutsAreReadToo) {
-  for (const std::string folder : {"", "brain/", "br35h_data/"}) {
+  for (const std::string folder : {"", "brain/"}) {
     Miniature mini;
     mini.picture("br35h/" + folder + "test/good/1.jpg");
     mini.picture("br35h/" + folder + "test/defect/1.jpg");
