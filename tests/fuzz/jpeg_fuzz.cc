@@ -1,0 +1,7 @@
+#include "tests/fuzz/image_target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace looktwice::imaging;
+  return fuzz_reader(data, size, jpeg_info,
+                     [](Bytes file, const Limits& limits) { return decode_jpeg(file, limits); });
+}
