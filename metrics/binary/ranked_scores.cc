@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <type_traits>
 
@@ -52,12 +54,8 @@ void radix_sort(std::vector<Key>& keys) {
   std::vector<Key> sorted(keys.size());
   for (int d = 0; d < kDigits; ++d) {
     if (count[d][digit(keys.front(), d)] == keys.size()) continue;
-    std::array<std::size_t, kBuckets> next;
-    std::size_t before = 0;
-    for (std::size_t b = 0; b < kBuckets; ++b) {
-      next[b] = before;
-      before += count[d][b];
-    }
+    std::array<std::size_t, kBuckets>& next = count[d];
+    std::exclusive_scan(next.begin(), next.end(), next.begin(), std::size_t{0});
     for (const Key key : keys) sorted[next[digit(key, d)]++] = key;
     keys.swap(sorted);
   }
@@ -68,22 +66,20 @@ template <class Float, class Source>
 void rank(std::span<const Source> scores, std::span<const std::uint8_t> positive,
           std::vector<double>& positives, std::vector<double>& negatives) {
   using Key = KeyOf<Float>;
-  std::array<std::vector<Key>, 2> keys;
   const auto p = static_cast<std::size_t>(
       std::count_if(positive.begin(), positive.end(), [](std::uint8_t y) { return y != 0; }));
-  keys[0].resize(scores.size() - p);
-  keys[1].resize(p);
+  std::array<std::vector<Key>, 2> keys = {std::vector<Key>(scores.size() - p), std::vector<Key>(p)};
   std::array<Key*, 2> next = {keys[0].data(), keys[1].data()};
   for (std::size_t i = 0; i < scores.size(); ++i)
     *next[positive[i] != 0 ? 1 : 0]++ = key_of<Float>(static_cast<Float>(scores[i]));
-  for (std::vector<Key>& side : keys) radix_sort(side);
-  const auto unpacked = [](const std::vector<Key>& from) {
-    std::vector<double> to(from.size());
+  const auto sorted_scores = [](std::vector<Key>& from) {
+    radix_sort(from);
+    std::vector<double> to(from.size() + 1, -std::numeric_limits<double>::infinity());
     std::transform(from.begin(), from.end(), to.begin(), score_of<Float>);
     return to;
   };
-  negatives = unpacked(keys[0]);
-  positives = unpacked(keys[1]);
+  negatives = sorted_scores(keys[0]);
+  positives = sorted_scores(keys[1]);
 }
 
 template <class Float>
@@ -91,10 +87,22 @@ void refuse_bad_input(std::span<const Float> scores, std::span<const std::uint8_
   if (scores.size() != positive.size())
     throw std::invalid_argument(std::to_string(scores.size()) + " scores, but " +
                                 std::to_string(positive.size()) + " labels");
-  for (std::size_t i = 0; i < scores.size(); ++i)
-    if (!std::isfinite(scores[i]))
-      throw std::invalid_argument("score " + std::to_string(i) + " is " +
-                                  std::to_string(scores[i]) + "; only finite scores can be ranked");
+  std::size_t bad = 0;
+  for (const Float score : scores) bad += !(std::fabs(score) <= std::numeric_limits<Float>::max());
+  if (bad == 0) return;
+  const auto first =
+      std::find_if(scores.begin(), scores.end(), [](Float s) { return !std::isfinite(s); });
+  throw std::invalid_argument("score " + std::to_string(first - scores.begin()) + " is " +
+                              std::to_string(*first) + "; only finite scores can be ranked");
+}
+
+// Exactly a value of float?
+bool all_floats(std::span<const double> scores) {
+  std::size_t others = 0;
+  for (const double s : scores)
+    others += !(std::fabs(s) <= std::numeric_limits<float>::max() &&
+                static_cast<double>(static_cast<float>(s)) == s);
+  return others == 0;
 }
 
 // The three metrics as accumulators over groups of equal scores, descending.
@@ -117,7 +125,7 @@ struct PrecisionSum {
   void add(std::int64_t p, std::int64_t n) {
     tp += static_cast<double>(p);
     all += static_cast<double>(p + n);
-    if (p != 0) sum += static_cast<double>(p) * (tp / all);
+    sum += static_cast<double>(p) * (tp / all);
   }
   double value() const { return sum.value() / tp; }
 };
@@ -129,7 +137,6 @@ struct BestF1 {
   void add(double score, std::int64_t p, std::int64_t n) {
     tp += static_cast<double>(p);
     called += static_cast<double>(p + n);
-    if (p == 0) return;  // only false positives were added
     // 2TP / (2TP + FP + FN). One rounding, so equal fractions are equal doubles and the first,
     // highest threshold stays.
     const double f1 = 2 * tp / (called + positives);
@@ -142,10 +149,7 @@ struct BestF1 {
 RankedScores::RankedScores(std::span<const double> scores, std::span<const std::uint8_t> positive) {
   refuse_bad_input(scores, positive);
   // Scores mostly come from float models: half the digits to sort.
-  const bool all_floats = std::all_of(scores.begin(), scores.end(), [](double s) {
-    return std::fabs(s) <= 3.4028234663852886e38 && static_cast<double>(static_cast<float>(s)) == s;
-  });
-  if (all_floats)
+  if (all_floats(scores))
     rank<float>(scores, positive, positives_, negatives_);
   else
     rank<double>(scores, positive, positives_, negatives_);
@@ -157,44 +161,44 @@ RankedScores::RankedScores(std::span<const float> scores, std::span<const std::u
 }
 
 std::string RankedScores::why_not() const {
-  if (positives_.empty() && negatives_.empty()) return "no samples";
-  if (positives_.empty()) return "only normal samples: nothing to rank";
-  if (negatives_.empty()) return "only anomalous samples: nothing to rank";
+  if (positives().empty() && negatives().empty()) return "no samples";
+  if (positives().empty()) return "only normal samples: nothing to rank";
+  if (negatives().empty()) return "only anomalous samples: nothing to rank";
   return "";
 }
 
 std::optional<double> RankedScores::auroc() const {
-  if (positives_.empty() || negatives_.empty()) return {};
+  if (positives().empty() || negatives().empty()) return {};
   AurocSum area;
   each_score([&](double, std::int64_t p, std::int64_t n) { area.add(p, n); });
-  return area.value(std::ssize(positives_), std::ssize(negatives_));
+  return area.value(std::ssize(positives()), std::ssize(negatives()));
 }
 
 std::optional<double> RankedScores::average_precision() const {
-  if (positives_.empty() || negatives_.empty()) return {};
+  if (positives().empty() || negatives().empty()) return {};
   PrecisionSum precision;
   each_score([&](double, std::int64_t p, std::int64_t n) { precision.add(p, n); });
   return precision.value();
 }
 
 std::optional<F1Max> RankedScores::f1_max() const {
-  if (positives_.empty() || negatives_.empty()) return {};
-  BestF1 f1{.positives = static_cast<double>(positives_.size())};
+  if (positives().empty() || negatives().empty()) return {};
+  BestF1 f1{.positives = static_cast<double>(positives().size())};
   each_score([&](double score, std::int64_t p, std::int64_t n) { f1.add(score, p, n); });
   return f1.best;
 }
 
 RankingValues RankedScores::values() const {
-  if (positives_.empty() || negatives_.empty()) return {};
+  if (positives().empty() || negatives().empty()) return {};
   AurocSum area;
   PrecisionSum precision;
-  BestF1 f1{.positives = static_cast<double>(positives_.size())};
+  BestF1 f1{.positives = static_cast<double>(positives().size())};
   each_score([&](double score, std::int64_t p, std::int64_t n) {
     area.add(p, n);
     precision.add(p, n);
     f1.add(score, p, n);
   });
-  return {.auroc = area.value(std::ssize(positives_), std::ssize(negatives_)),
+  return {.auroc = area.value(std::ssize(positives()), std::ssize(negatives())),
           .average_precision = precision.value(),
           .f1_max = f1.best};
 }

@@ -35,8 +35,12 @@ class RankedScores {
   RankedScores(std::span<const float> scores, std::span<const std::uint8_t> positive);
 
   // Scores of the anomalous and of the normal samples, descending.
-  std::span<const double> positives() const { return positives_; }
-  std::span<const double> negatives() const { return negatives_; }
+  std::span<const double> positives() const {
+    return std::span(positives_).first(positives_.size() - 1);
+  }
+  std::span<const double> negatives() const {
+    return std::span(negatives_).first(negatives_.size() - 1);
+  }
   // Why there is no value: "only normal samples: nothing to rank". Empty when both classes are
   // there.
   std::string why_not() const;
@@ -53,18 +57,31 @@ class RankedScores {
   // each have it.
   template <class Visit>
   void each_score(Visit&& visit) const {
-    const double *p = positives_.data(), *const p_end = p + positives_.size();
-    const double *n = negatives_.data(), *const n_end = n + negatives_.size();
-    while (p != p_end || n != n_end) {
-      const double score = p == p_end ? *n : n == n_end ? *p : *p > *n ? *p : *n;
-      const double *const p_first = p, *const n_first = n;
-      while (p != p_end && *p == score) ++p;
-      while (n != n_end && *n == score) ++n;
-      visit(score, static_cast<std::int64_t>(p - p_first), static_cast<std::int64_t>(n - n_first));
+    const std::size_t all = positives_.size() + negatives_.size() - 2;
+    if (all == 0) return;
+    const double *p = positives_.data(), *n = negatives_.data();
+    double score = *p >= *n ? *p : *n;
+    std::int64_t equal_p = 0, equal_n = 0;
+    // Which class comes next is a coin toss, so nothing branches on it.
+    for (std::size_t i = 0; i < all; ++i) {
+      const double next_p = *p, next_n = *n;
+      const bool is_p = next_p >= next_n;
+      const double next = is_p ? next_p : next_n;
+      if (next != score) {
+        visit(score, equal_p, equal_n);
+        equal_p = equal_n = 0;
+        score = next;
+      }
+      equal_p += is_p;
+      equal_n += !is_p;
+      p += is_p;
+      n += !is_p;
     }
+    visit(score, equal_p, equal_n);
   }
 
  private:
+  // Descending, closed by -infinity, which no score is: the walk needs no look at the ends.
   std::vector<double> positives_, negatives_;
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint32_t kMultiply0 = 0xD2511F53U, kMultiply1 = 0xCD9E8D57U;
 constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
-constexpr int kRounds = 10;
+constexpr std::uint32_t kRounds = 10;
 constexpr std::size_t kLanes = 8;
 
 // Blocks counter[0] .. counter[0] + 8 * groups - 1, written eight at a time as [word][lane].
@@ -20,7 +20,7 @@ void blocks_portable(std::array<std::uint32_t, 4> counter, std::array<std::uint3
       std::array<std::uint32_t, 4> x = counter;
       x[0] += static_cast<std::uint32_t>(g * kLanes + i);
       std::uint32_t k0 = key[0], k1 = key[1];
-      for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1) {
+      for (std::uint32_t round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1) {
         const std::uint64_t a = std::uint64_t{x[0]} * kMultiply0;
         const std::uint64_t b = std::uint64_t{x[2]} * kMultiply1;
         x = {static_cast<std::uint32_t>(b >> 32) ^ x[1] ^ k0, static_cast<std::uint32_t>(b),
@@ -31,6 +31,18 @@ void blocks_portable(std::array<std::uint32_t, 4> counter, std::array<std::uint3
   }
 }
 
+std::size_t small_numbers_portable(const std::uint32_t* words, std::size_t count, std::uint32_t n,
+                                   std::uint16_t* numbers) {
+  const std::uint32_t few = 65536U % n;
+  std::size_t got = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    for (const std::uint32_t half : {words[i] & 65535U, words[i] >> 16}) {
+      numbers[got] = static_cast<std::uint16_t>((half * n) >> 16);
+      got += ((half * n) & 65535U) >= few;
+    }
+  return got;
+}
+
 #if defined(__x86_64__)
 // The same words. Four blocks to a vector, each word in the low half of 64 bits: the multiplication
 // and the xor need no more, and the high halves may hold anything. One vector holds the even blocks
@@ -38,47 +50,63 @@ void blocks_portable(std::array<std::uint32_t, 4> counter, std::array<std::uint3
 [[gnu::target("avx2")]] void blocks_avx2(std::array<std::uint32_t, 4> counter,
                                          std::array<std::uint32_t, 2> key, std::size_t groups,
                                          std::uint32_t* words) {
-  const __m256i multiply0 = _mm256_set1_epi64x(kMultiply0),
-                multiply1 = _mm256_set1_epi64x(kMultiply1);
+  const __m256i multiply0 = _mm256_set1_epi32(static_cast<int>(kMultiply0));
+  const __m256i multiply1 = _mm256_set1_epi32(static_cast<int>(kMultiply1));
+  __m256i key0[kRounds], key1[kRounds];
+  for (std::uint32_t round = 0; round < kRounds; ++round) {
+    key0[round] = _mm256_set1_epi32(static_cast<int>(key[0] + round * kWeyl0));
+    key1[round] = _mm256_set1_epi32(static_cast<int>(key[1] + round * kWeyl1));
+  }
   for (std::size_t g = 0; g < groups; ++g) {
-    __m256i x[2][4];
-    for (int odd = 0; odd < 2; ++odd) {
-      const auto first =
-          counter[0] + static_cast<std::uint32_t>(g * kLanes) + static_cast<std::uint32_t>(odd);
-      x[odd][0] = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(first)),
-                                   _mm256_setr_epi64x(0, 2, 4, 6));
-      for (std::size_t word = 1; word < 4; ++word)
-        x[odd][word] = _mm256_set1_epi32(static_cast<int>(counter[word]));
-    }
-    std::uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1) {
-      const __m256i round0 = _mm256_set1_epi32(static_cast<int>(k0)),
-                    round1 = _mm256_set1_epi32(static_cast<int>(k1));
-      for (auto& y : x) {
-        const __m256i a = _mm256_mul_epu32(y[0], multiply0), b = _mm256_mul_epu32(y[2], multiply1);
-        y[0] = _mm256_xor_si256(_mm256_srli_epi64(b, 32), _mm256_xor_si256(y[1], round0));
-        y[2] = _mm256_xor_si256(_mm256_srli_epi64(a, 32), _mm256_xor_si256(y[3], round1));
-        y[1] = b;
-        y[3] = a;
+    __m256i even[4], odd[4];
+    const auto first = static_cast<int>(counter[0] + static_cast<std::uint32_t>(g * kLanes));
+    even[0] = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi64x(0, 2, 4, 6));
+    odd[0] = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi64x(1, 3, 5, 7));
+    for (std::size_t word = 1; word < 4; ++word)
+      even[word] = odd[word] = _mm256_set1_epi32(static_cast<int>(counter[word]));
+#pragma GCC unroll 10
+    for (std::size_t round = 0; round < kRounds; ++round)
+      for (__m256i* const x : {even, odd}) {
+        const __m256i a = _mm256_mul_epu32(x[0], multiply0), b = _mm256_mul_epu32(x[2], multiply1);
+        x[0] = _mm256_xor_si256(_mm256_srli_epi64(b, 32), _mm256_xor_si256(x[1], key0[round]));
+        x[2] = _mm256_xor_si256(_mm256_srli_epi64(a, 32), _mm256_xor_si256(x[3], key1[round]));
+        x[1] = b;
+        x[3] = a;
       }
-    }
     for (std::size_t word = 0; word < 4; ++word)
       _mm256_storeu_si256(
           reinterpret_cast<__m256i*>(words + (g * 4 + word) * kLanes),
-          _mm256_blend_epi32(x[0][word], _mm256_slli_epi64(x[1][word], 32), 0b10101010));
+          _mm256_blend_epi32(even[word], _mm256_slli_epi64(odd[word], 32), 0b10101010));
   }
 }
-#endif
 
-using Blocks = void (*)(std::array<std::uint32_t, 4>, std::array<std::uint32_t, 2>, std::size_t,
-                        std::uint32_t*);
-
-Blocks best_blocks() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return blocks_avx2;
-#endif
-  return blocks_portable;
+// The same numbers, sixteen halves at a time; where one of them is rejected, one by one.
+[[gnu::target("avx2")]] std::size_t small_numbers_avx2(const std::uint32_t* words,
+                                                       std::size_t count, std::uint32_t n,
+                                                       std::uint16_t* numbers) {
+  const __m256i size = _mm256_set1_epi16(static_cast<short>(n));
+  const __m256i few = _mm256_set1_epi16(static_cast<short>(65536U % n));
+  std::size_t got = 0, i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i));
+    const __m256i rest = _mm256_mullo_epi16(halves, size);
+    const __m256i kept = _mm256_cmpeq_epi16(_mm256_max_epu16(rest, few), rest);  // rest >= few
+    if (_mm256_movemask_epi8(kept) == -1) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(numbers + got),
+                          _mm256_mulhi_epu16(halves, size));
+      got += 2 * kLanes;
+    } else {
+      got += small_numbers_portable(words + i, kLanes, n, numbers + got);
+    }
+  }
+  return got + small_numbers_portable(words + i, count - i, n, numbers + got);
 }
+
+bool has_avx2() {
+  static const bool has = __builtin_cpu_supports("avx2") != 0;
+  return has;
+}
+#endif
 
 }  // namespace
 
@@ -105,10 +133,23 @@ RandomStream::RandomStream(StreamKey key, std::uint32_t replicate)
                static_cast<std::uint32_t>(key.tag >> 32)} {}
 
 void RandomStream::fill() {
-  static const Blocks fastest = best_blocks();
-  fastest(counter_, key_, kBuffer / (4 * kLanes), words_.data());
+  constexpr std::size_t kGroups = kBuffer / (4 * kLanes);
+#if defined(__x86_64__)
+  if (has_avx2())
+    blocks_avx2(counter_, key_, kGroups, words_.data());
+  else
+#endif
+    blocks_portable(counter_, key_, kGroups, words_.data());
   counter_[0] += kBuffer / 4;
   position_ = 0;
+}
+
+std::size_t RandomStream::small_numbers(const std::uint32_t* words, std::size_t count,
+                                        std::uint32_t n, std::uint16_t* numbers) {
+#if defined(__x86_64__)
+  if (has_avx2()) return small_numbers_avx2(words, count, n, numbers);
+#endif
+  return small_numbers_portable(words, count, n, numbers);
 }
 
 }  // namespace looktwice::metrics

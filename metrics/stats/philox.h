@@ -41,29 +41,24 @@ class RandomStream {
     while (static_cast<std::uint32_t>(product) < few) product = std::uint64_t{next()} * n;
     return static_cast<std::uint32_t>(product >> 32);
   }
-  // Calls visit(number) `times` times with numbers uniform on 0..n-1, exactly. Small n take half a
-  // word each, so these are not the numbers of below().
+  // Calls visit(number) `times` times with numbers uniform on 0..n-1, exactly. n >= 1. Small n take
+  // half a word each, so these are not the numbers of below().
   template <class Visit>
   void each_below(std::uint32_t n, std::size_t times, Visit&& visit) {
-    if (n > 4096) {
+    if (n > kSmall) {
       for (; times > 0; --times) visit(below(n));
       return;
     }
-    const std::uint32_t few = 65536U % n;
-    const auto half = [&](std::uint32_t bits) {
-      const std::uint32_t product = bits * n;
-      if ((product & 65535U) < few) return;
-      visit(product >> 16);
-      --times;
-    };
+    std::array<std::uint16_t, 2 * kBuffer> numbers;
     while (times > 0) {
       if (position_ == kBuffer) fill();
-      if (times == 1) half(words_[position_++] >> 16);
-      for (const std::size_t end = position_ + std::min(kBuffer - position_, times / 2);
-           position_ < end; ++position_) {
-        half(words_[position_] & 65535U);
-        half(words_[position_] >> 16);
-      }
+      // Of the last odd number the other half is lost.
+      const std::size_t words = std::min(kBuffer - position_, (times + 1) / 2);
+      const std::size_t got = small_numbers(words_.data() + position_, words, n, numbers.data());
+      const std::size_t used = std::min(got, times);
+      for (std::size_t i = 0; i < used; ++i) visit(std::uint32_t{numbers[i]});
+      position_ += words;
+      times -= used;
     }
   }
   // Uniform on [0, 1), 53 bits.
@@ -74,7 +69,12 @@ class RandomStream {
 
  private:
   static constexpr std::size_t kBuffer = 256;
+  static constexpr std::uint32_t kSmall = 4096;
   void fill();
+  // Uniform numbers below n <= kSmall made of both halves of the words, the low one first; at most
+  // two a word, fewer where one is rejected.
+  static std::size_t small_numbers(const std::uint32_t* words, std::size_t count, std::uint32_t n,
+                                   std::uint16_t* numbers);
 
   std::array<std::uint32_t, 2> key_;
   std::array<std::uint32_t, 4> counter_;
