@@ -38,6 +38,16 @@ std::string base_name(const std::string& task) {
   return task.substr(0, task.find(':'));
 }
 
+// Did the user say that a few failed samples are fine?
+bool tolerates_failures(const store::Manifest& manifest) {
+  return manifest.options_used.contains("fail_on_error") ||
+         std::any_of(manifest.options_asked.begin(), manifest.options_asked.end(),
+                     [](const auto& asked) {
+                       return asked.second.starts_with("--fail_on_error") ||
+                              asked.second.starts_with("--fail-on-error");
+                     });
+}
+
 // Why a run gets no place in the column of a task; empty: it does.
 std::string reason_against(const RunView& run, const store::TaskSummary& task,
                            const std::string& scorer, const store::Row* row) {
@@ -47,10 +57,12 @@ std::string reason_against(const RunView& run, const store::TaskSummary& task,
   if (n.missing > 0)
     return "incomplete: " + std::to_string(n.missing) + " of " + std::to_string(n.samples) +
            " samples have no answer yet; run it again to resume";
-  // Failed samples also make a run incomplete; they keep their place, counted.
-  const bool unfinished =
-      run.manifest.finished.empty() || (!run.manifest.complete && n.failed == 0);
-  if (unfinished) return "incomplete: the run was not finished; run it again to resume";
+  if (n.failed > 0 && !tolerates_failures(run.manifest))
+    return std::to_string(n.failed) + " of " + std::to_string(n.samples) +
+           " samples failed; run it again to ask them anew, or say --fail_on_error";
+  // Tolerated failures leave a run incomplete for ever; they keep their place, counted.
+  if (run.manifest.finished.empty() || (!run.manifest.complete && n.failed == 0))
+    return "incomplete: the run was not finished; run it again to resume";
   if (n.answered + n.refused + n.failed != n.samples)
     return "its counts do not add up to " + std::to_string(n.samples) + " samples";
   if (scorer.empty()) return "no value of its headline " + task.headline;

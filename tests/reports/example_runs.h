@@ -71,10 +71,18 @@ inline RunView example_run(const std::string& label, const std::string& id,
   run.manifest = {
       .run = id, .version = "0.1.0", .commit = "0123abc", .model = "baseline", .label = label};
   run.manifest.options_used = {{"num_fewshot", "0"}, {"seed", "0"}};
-  run.manifest.options_asked = {
-      {"1", "run"},       {"2", "--model"},        {"3", "baseline"},      {"4", "--tasks"},
-      {"5", "zsad.elpv"}, {"6", "--label"},        {"7", label},           {"8", "--data_root"},
-      {"9", "data/elpv"}, {"10", "--output_path"}, {"11", "runs/" + label}};
+  run.manifest.options_asked = {{"1", "run"},
+                                {"2", "--model"},
+                                {"3", "baseline"},
+                                {"4", "--tasks"},
+                                {"5", "zsad.elpv"},
+                                {"6", "--label"},
+                                {"7", label},
+                                {"8", "--data_root"},
+                                {"9", "data/elpv"},
+                                {"10", "--output_path"},
+                                {"11", "runs/" + label},
+                                {"12", "--fail_on_error=1%"}};
   run.manifest.tasks = {{.task = "zsad.elpv",
                          .root = "data/elpv",
                          .fingerprint = tasks.front().fingerprint,

@@ -207,14 +207,18 @@ TEST(Leaderboard, TheDefaultVariantIsOneColumnHoweverItWasAsked) {
   EXPECT_EQ(leaderboard(runs).columns.size(), 1u);
 }
 
-TEST(Leaderboard, FailedSamplesKeepThePlaceAndAreSaid) {
+TEST(Leaderboard, ToleratedFailuresKeepThePlaceAndAreSaid) {
   std::vector<RunView> runs = {example_run("a", "1", {elpv_task()}, 0.7)};
   runs[0].manifest.complete = false;  // what a run with tolerated failures says
-  const Leaderboard board = leaderboard(runs);
+  Leaderboard board = leaderboard(runs);
   EXPECT_TRUE(board.refused.empty());
   EXPECT_EQ(row_named(board, "a")->places[0]->note,
             "3 of 1092 samples failed, were refused or could not be scored; the value is over the "
             "others.");
+  runs[0].manifest.options_asked = {{"1", "run"}};  // nobody tolerated them
+  board = leaderboard(runs);
+  ASSERT_EQ(board.refused.size(), 1u);
+  EXPECT_TRUE(board.refused[0].reason.starts_with("2 of 1092 samples failed"));
 }
 
 TEST(Leaderboard, JsonHoldsWhatTheTableShows) {

@@ -110,7 +110,7 @@ TEST_F(Report, CommandKeepsTheOrderOfItsWords) {
   EXPECT_EQ(
       command_of(run.manifest),
       "looktwice run --model baseline --tasks zsad.elpv --label baseline --data_root data/elpv "
-      "--output_path runs/baseline");
+      "--output_path runs/baseline --fail_on_error=1%");
   run.manifest.options_asked = {{"1", "run"}, {"2", "a'b c"}};
   EXPECT_EQ(command_of(run.manifest), "looktwice run 'a'\\''b c'");
   run.manifest.options_asked = {};
