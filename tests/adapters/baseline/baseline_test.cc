@@ -43,11 +43,10 @@ std::map<std::string, Prediction> answers(const std::vector<Request>& requests,
                                           const Arguments& arguments = {},
                                           const Setting& setting = {}) {
   const auto adapter = baseline_entry().make(arguments, setting);
-  looktwice::testing::ListInbox inbox(requests);
-  looktwice::testing::KeepingOutbox outbox;
-  adapter->serve(inbox, outbox);
-  EXPECT_EQ(outbox.kept().size(), requests.size());
-  return outbox.by_key();
+  looktwice::testing::ListDesk desk(requests);
+  adapter->serve(desk, desk);
+  EXPECT_EQ(desk.kept().size(), requests.size());
+  return desk.by_key();
 }
 
 Prediction answer(Pictures& pictures, const Image& image, const Arguments& arguments = {}) {
