@@ -104,6 +104,13 @@ double deviation_of(std::span<const double> values) {
   return std::sqrt(squares.value() / static_cast<double>(values.size() - 1));
 }
 
+double expanded_level(double level, std::size_t units) {
+  if (units < 2) return level;
+  const auto n = static_cast<double>(units);
+  const double quantile = std::sqrt(n / (n - 1)) * student_t_quantile(0.5 + level / 2, n - 1);
+  return 1 - normal_two_sided(quantile);
+}
+
 Interval percentile_interval(std::vector<double> replicates, double level) {
   std::sort(replicates.begin(), replicates.end());
   return {.low = percentile_of_sorted(replicates, 0.5 - level / 2),

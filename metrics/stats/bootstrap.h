@@ -42,6 +42,12 @@ double mean_of(std::span<const double> values);
 // Standard deviation, dividing by n - 1; 0 for fewer than two values.
 double deviation_of(std::span<const double> values);
 
+// The level to ask percentiles for so that an interval from `units` independent units has the
+// coverage of `level`: the bootstrap's variance is too small by (n - 1) / n, and it knows the
+// normal's tails, not Student's. Source: Hesterberg 2015, expanded percentiles. `level` itself for
+// fewer than two units.
+double expanded_level(double level, std::size_t units);
+
 // The middle `level` of the replicates. Needs at least one.
 Interval percentile_interval(std::vector<double> replicates, double level = 0.95);
 

@@ -9,10 +9,12 @@
 namespace looktwice::metrics {
 namespace {
 
-void add_intervals(PairedDifference& result, double acceleration, double level) {
+void add_intervals(PairedDifference& result, double acceleration, double level, std::size_t units) {
   if (result.replicates.empty()) return;
-  result.percentile = percentile_interval(result.replicates, level);
-  result.bca = bca_interval(result.replicates, result.difference, acceleration, level);
+  const double expanded = expanded_level(level, units);
+  result.percentile = percentile_interval(result.replicates, expanded);
+  result.bca = bca_interval(result.replicates, result.difference, acceleration, expanded);
+  result.percentile.level = result.bca.level = level;
 }
 
 }  // namespace
@@ -65,7 +67,8 @@ PairedDifference paired_cluster_bootstrap(std::span<const double> a, std::span<c
   if (units.sums.size() > 1)
     for (std::size_t i = 0; i < units.sums.size(); ++i)
       jackknife.push_back((total.value() - units.sums[i]) / (samples - units.sizes[i]));
-  add_intervals(result, jackknife.empty() ? 0 : acceleration(strata, jackknife), level);
+  add_intervals(result, jackknife.empty() ? 0 : acceleration(strata, jackknife), level,
+                units.sums.size());
   return result;
 }
 
@@ -103,7 +106,7 @@ std::vector<PairedDifference> paired_ranking_bootstrap(std::span<const double> a
     results[v].difference = results[v].a - results[v].b;
     results[v].replicates = std::move(replicates[v]);
     add_intervals(results[v], jackknife[v].empty() ? 0 : acceleration(first.strata(), jackknife[v]),
-                  level);
+                  level, std::min(first.strata()[0], first.strata()[1]));
   }
   return results;
 }

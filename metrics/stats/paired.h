@@ -13,8 +13,8 @@ namespace looktwice::metrics {
 
 struct PairedDifference {
   double a = 0, b = 0;
-  double difference = 0;  // a - b
-  Interval percentile = {}, bca = {};
+  double difference = 0;                // a - b
+  Interval percentile = {}, bca = {};   // widened for few units, see expanded_level()
   std::vector<double> replicates = {};  // of the difference
 };
 

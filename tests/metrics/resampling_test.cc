@@ -217,6 +217,13 @@ TEST(Bootstrap, BcaFallsBackToPercentilesAndSaysSo) {
   EXPECT_EQ(bca_interval({0, 1, 2}, 1, 0).method, "bca bootstrap");
 }
 
+TEST(Bootstrap, FewUnitsAskForWiderPercentiles) {
+  // sqrt(10 / 9) * 2.262157 = 2.384523: 0.98290 of a normal lies inside.
+  EXPECT_NEAR(expanded_level(0.95, 10), 0.98290, 1e-5);
+  EXPECT_NEAR(expanded_level(0.95, 1000000), 0.95, 1e-6);
+  EXPECT_EQ(expanded_level(0.95, 1), 0.95);
+}
+
 TEST(PairedClusterBootstrap, WholeClustersAreDrawn) {
   // Within a cluster all differences are equal, so the variance must be that of 6 units, not of 24.
   std::vector<double> a, b;

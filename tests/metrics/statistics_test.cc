@@ -287,7 +287,8 @@ TEST(Power, EqualsStatsmodels) {
   });
 }
 
-// At 0.5 the exponential model is the null distribution of Mann and Whitney's U: (m + n + 1) / 12mn.
+// At 0.5 the exponential model is the null distribution of Mann and Whitney's U: (m + n + 1) /
+// 12mn.
 TEST(Power, HanleyMcNeilAtChanceIsMannWhitney) {
   for (const auto& [m, n] : {std::pair{1, 1}, {5, 9}, {51, 58}})
     EXPECT_NEAR(hanley_mcneil_variance(0.5, m, n), (m + n + 1) / (12.0 * m * n), 1e-15);
