@@ -87,8 +87,7 @@ Place place_of(const RunView& run, const store::TaskSummary& task, const store::
   };
   for (const store::TaskManifest& loaded : run.manifest.tasks)
     for (const std::string& warning : loaded.warnings)
-      if (loaded.fingerprint == task.fingerprint &&
-          warning.find(kUnknownEdition) != warning.npos)
+      if (loaded.fingerprint == task.fingerprint && warning.find(kUnknownEdition) != warning.npos)
         say("Data: " + warning + ".");
   const CategoryCount categories = categories_in(run.summary, row);
   if (row.group == "macro" && categories.with_value < categories.all)

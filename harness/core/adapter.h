@@ -24,8 +24,8 @@ class Inbox {
   virtual std::vector<Request> take(int most) = 0;
   // As take, but returns at once; empty: nothing now.
   virtual std::vector<Request> try_take(int most) = 0;
-  // No request will come any more: all are answered, or the run is being stopped. So an adapter that still owes answers when
-  // this comes true drops them and returns; a resumed run asks again.
+  // No request will come any more: all are answered, or the run is being stopped. So an adapter
+  // that still owes answers when this comes true drops them and returns; a resumed run asks again.
   virtual bool over() const = 0;
 };
 

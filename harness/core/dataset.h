@@ -12,7 +12,8 @@
 
 namespace looktwice {
 
-// What a warning holds when the counts are not those of the literature, so that tables can say it beside a number.
+// What a warning holds when the counts are not those of the literature, so that tables can say it
+// beside a number.
 inline constexpr const char* kUnknownEdition = "unknown edition";
 
 // What one reading of a folder gave. Samples in bytewise order of their ids.

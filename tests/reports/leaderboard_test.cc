@@ -48,11 +48,11 @@ TEST(Leaderboard, OneTaskStandsBesideThePaper) {
 
 TEST(Leaderboard, AnUnknownEditionIsSaidBesideItsNumber) {
   std::vector<RunView> runs = two_runs();
-  runs[0].manifest.tasks[0].warnings = {"a stray file",
-                                        "unknown edition: elpv has 1 normal image"};
+  runs[0].manifest.tasks[0].warnings = {"a stray file", "unknown edition: elpv has 1 normal image"};
   const Leaderboard board = leaderboard(runs);
-  EXPECT_NE(row_named(board, "baseline")->places[0]->note.find(
-                "Data: unknown edition: elpv has 1 normal image."),
+  EXPECT_NE(row_named(board, "baseline")
+                ->places[0]
+                ->note.find("Data: unknown edition: elpv has 1 normal image."),
             std::string::npos);
   EXPECT_EQ(row_named(board, "baseline")->places[0]->note.find("stray"), std::string::npos);
   EXPECT_EQ(row_named(board, "baseline, 4 shots")->places[0]->note.find("unknown"),
