@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "adapters/imaging/values.h"
+#include "adapters/imaging/map_file.h"
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
 #include "harness/core/image.h"
@@ -14,24 +14,6 @@ namespace looktwice::adapters {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool starts_with(std::span<const std::byte> file, std::string_view magic) {
-  return file.size() >= magic.size() &&
-         std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(file.data()));
-}
-
-// The only array of an archive, or the one with a usual name.
-NumberArray one_array(const NpzFile& archive) {
-  const std::vector<std::string>& names = archive.names();
-  if (names.size() == 1) return archive.array(0);
-  for (const char* usual : {"anomaly_map", "map", "arr_0"})
-    for (std::size_t i = 0; i < names.size(); ++i)
-      if (names[i] == usual) return archive.array(i);
-  throw Error(Kind::data, names.empty()
-                              ? "npz: holds no array"
-                              : "npz: holds " + std::to_string(names.size()) +
-                                    " arrays and none is named anomaly_map, map or arr_0");
-}
 
 bool is_map_name(const fs::path& name) {
   static constexpr std::array<std::string_view, 5> kSuffixes = {".npy", ".npz", ".tiff", ".tif",
@@ -48,18 +30,6 @@ bool is_beneath(const fs::path& file, const fs::path& folder) {
 }
 
 }  // namespace
-
-AnomalyMap map_of_file(const fs::path& file) {
-  const std::vector<std::byte> bytes = file_bytes(file);
-  try {
-    if (starts_with(bytes, "\x93NUMPY")) return anomaly_map(npy_array(bytes));
-    if (starts_with(bytes, "PK\x03\x04") || starts_with(bytes, "PK\x05\x06"))
-      return anomaly_map(one_array(NpzFile(bytes)));
-    return anomaly_map(imaging::grey_values(bytes));
-  } catch (const Error& error) {
-    throw Error(error.kind(), printable(file.string()) + ": " + error.what());
-  }
-}
 
 MapFiles::MapFiles(const fs::path& source)
     : source_(source), source_name_(printable(source.string())) {
@@ -105,7 +75,7 @@ void MapFiles::list_folder() {
 std::optional<AnomalyMap> MapFiles::find(const std::string& sample) {
   const auto found = index_.find(sample);
   if (!found) return {};
-  if (!archive_) return map_of_file(source_ / files_[*found]);
+  if (!archive_) return imaging::map_of_file(source_ / files_[*found]);
   try {
     return anomaly_map(archive_->array(*found));
   } catch (const Error& error) {

@@ -9,14 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "adapters/imaging/npz.h"
 #include "adapters/predictions/name_index.h"
-#include "adapters/predictions/npz.h"
 #include "harness/core/sample.h"
 
 namespace looktwice::adapters {
-
-// One map; the format is told by the first bytes, not by the suffix. Kind::data names the file.
-AnomalyMap map_of_file(const std::filesystem::path& file);
 
 class MapFiles {
  public:
@@ -37,7 +34,7 @@ class MapFiles {
 
   std::filesystem::path source_;
   std::string source_name_;
-  std::optional<NpzFile> archive_;
+  std::optional<imaging::NpzFile> archive_;
   std::vector<std::string> files_;  // relative to the folder
   std::size_t left_out_ = 0;
   NameIndex index_{"map file"};

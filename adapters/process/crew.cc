@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "adapters/predictions/map_files.h"
+#include "adapters/imaging/map_file.h"
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 
@@ -226,7 +226,7 @@ void Crew::accept(Worker& worker, Reply reply) {
   if (reply.flaw.empty() && !reply.map_file.empty()) {
     try {
       const std::filesystem::path file = folder_.left_by_program(reply.map_file);
-      reply.prediction.map = map_of_file(file);
+      reply.prediction.map = imaging::map_of_file(file);
       std::error_code ignored;
       std::filesystem::remove(file, ignored);
     } catch (const Error& error) {

@@ -60,9 +60,11 @@ RunFolder::~RunFolder() {
 std::string read_text(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw Error(Kind::data, printable(file.string()) + ": cannot be opened");
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad()) throw Error(Kind::data, printable(file.string()) + ": cannot be read");
-  return text;
+  try {
+    return {std::istreambuf_iterator<char>(in), {}};
+  } catch (const std::ios_base::failure&) {
+    disk_failure(file, "read", EIO);
+  }
 }
 
 }  // namespace looktwice::store

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "adapters/imaging/map_file.h"
+
 #include "harness/core/image.h"
 #include "tests/support/pictures.h"
 #include "tests/support/refusal.h"
@@ -19,7 +21,7 @@ std::filesystem::path golden(const std::string& name) {
 }
 
 void expect_counting(const std::string& name, float first, float step = 1) {
-  const AnomalyMap map = map_of_file(golden(name));
+  const AnomalyMap map = imaging::map_of_file(golden(name));
   ASSERT_EQ(map.width, 7) << name;
   ASSERT_EQ(map.height, 5) << name;
   for (int i = 0; i < 35; ++i)
@@ -40,7 +42,7 @@ TEST(MapOfFile, ReadsTiffInEveryShape) {
 }
 
 TEST(MapOfFile, ReadsTilesThatStickOut) {
-  const AnomalyMap map = map_of_file(golden("tiles.tiff"));
+  const AnomalyMap map = imaging::map_of_file(golden("tiles.tiff"));
   ASSERT_EQ(map.width, 35);
   ASSERT_EQ(map.height, 20);
   for (std::size_t i = 0; i < 700; ++i) ASSERT_EQ(map.values[i], static_cast<float>(i));
@@ -56,10 +58,10 @@ TEST(MapOfFile, RefusesWhatIsNoMapAndNamesTheFile) {
   for (const char* name :
        {"bad_rgb.png", "bad_palette.png", "bad_rgb.tiff", "bad_two_pages.tiff", "bad_white.tiff",
         "bad_complex.tiff", "bad_huge.tiff", "bad_format.bmp"}) {
-    const std::string why = refusal(Kind::data, [&] { map_of_file(golden(name)); });
+    const std::string why = refusal(Kind::data, [&] { imaging::map_of_file(golden(name)); });
     EXPECT_TRUE(names_all(why, {name})) << why;
   }
-  EXPECT_TRUE(names_all(refusal(Kind::data, [] { map_of_file(golden("bad_nan.tiff")); }),
+  EXPECT_TRUE(names_all(refusal(Kind::data, [] { imaging::map_of_file(golden("bad_nan.tiff")); }),
                         {"NaN", "row 0, column 0"}));
 }
 
@@ -70,7 +72,7 @@ TEST(MapOfFile, NeverCrashesOnTruncatedFiles) {
     int refused = 0;
     for (std::size_t length = 0; length < whole.size(); length += 7) {
       const auto file = folder.file("cut", {reinterpret_cast<const char*>(whole.data()), length});
-      refused += !refusal(Kind::data, [&] { map_of_file(file); }).empty();
+      refused += !refusal(Kind::data, [&] { imaging::map_of_file(file); }).empty();
     }
     // Nearly all: a PNG without its last chunk still has its pixels.
     EXPECT_GE(refused, static_cast<int>(whole.size() / 7) - 4) << name;

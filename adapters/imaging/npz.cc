@@ -1,11 +1,11 @@
-#include "adapters/predictions/npz.h"
+#include "adapters/imaging/npz.h"
 
 #include <zip.h>
 
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 
-namespace looktwice::adapters {
+namespace looktwice::imaging {
 namespace {
 
 constexpr std::size_t kMaxMember = std::size_t{256} << 20;
@@ -99,4 +99,4 @@ NumberArray NpzFile::array(std::size_t number) const {
   return npy_array(bytes);
 }
 
-}  // namespace looktwice::adapters
+}  // namespace looktwice::imaging

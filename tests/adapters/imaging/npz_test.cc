@@ -1,14 +1,14 @@
 // Archives by NumPy: scripts/golden/npz_files.py.
-#include "adapters/predictions/npz.h"
+#include "adapters/imaging/npz.h"
 
 #include <gtest/gtest.h>
 
-#include "adapters/predictions/map_files.h"
+#include "adapters/imaging/map_file.h"
 #include "harness/core/image.h"
 #include "tests/support/pictures.h"
 #include "tests/support/refusal.h"
 
-namespace looktwice::adapters {
+namespace looktwice::imaging {
 namespace {
 
 using looktwice::testing::refusal;
@@ -52,4 +52,4 @@ TEST(Npz, RefusesEveryTruncation) {
 }
 
 }  // namespace
-}  // namespace looktwice::adapters
+}  // namespace looktwice::imaging

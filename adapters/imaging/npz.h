@@ -11,7 +11,7 @@
 
 #include "harness/core/npy.h"
 
-namespace looktwice::adapters {
+namespace looktwice::imaging {
 
 // Not thread-safe: one reader at a time.
 class NpzFile {
@@ -37,4 +37,4 @@ class NpzFile {
   std::vector<std::size_t> places_;
 };
 
-}  // namespace looktwice::adapters
+}  // namespace looktwice::imaging
