@@ -63,8 +63,13 @@ class ProcessTest : public ::testing::Test {
   }
 
   // The process adapter with that program; serves all requests.
-  std::map<std::string, Prediction> answers(const std::string& words, Arguments arguments = {}) {
-    arguments["command"] = program(words);
+  std::map<std::string, Prediction> answers(const std::string& words,
+                                            const Arguments& arguments = {}) {
+    return answers_to_command(program(words), arguments);
+  }
+  std::map<std::string, Prediction> answers_to_command(const std::string& command,
+                                                       Arguments arguments) {
+    arguments["command"] = command;
     arguments.try_emplace("grace", "0.2");
     adapter_ = process_entry().make(arguments, {});
     ListDesk desk(requests_);
