@@ -5,12 +5,14 @@ add_library(looktwice_flags INTERFACE)
 target_compile_features(looktwice_flags INTERFACE cxx_std_20)
 # -Wrestrict of GCC 12 cries wolf at "text" + std::to_string(n) (GCC bug 105651).
 # Contraction would let two machines, or two loops, round differently.
+# Ours alone: who links an installed library of ours chooses flags for himself.
 target_compile_options(
   looktwice_flags
-  INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-ffp-contract=off>
-            $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${LOOKTWICE_WERROR}>>:-Werror>
-            $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-missing-field-initializers;-Wno-restrict>
-            $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:Clang>>:-Wno-missing-field-initializers>)
+  INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-ffp-contract=off>>
+            $<BUILD_INTERFACE:$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${LOOKTWICE_WERROR}>>:-Werror>>
+            $<BUILD_INTERFACE:$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-missing-field-initializers;-Wno-restrict>>
+            $<BUILD_INTERFACE:$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:Clang>>:-Wno-missing-field-initializers>>)
+set_target_properties(looktwice_flags PROPERTIES EXPORT_NAME flags)
 target_include_directories(looktwice_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                                                      $<INSTALL_INTERFACE:include/looktwice>)
 if(LOOKTWICE_SANITIZE)

@@ -1,0 +1,12 @@
+# Installed: what find_package(LookTwice COMPONENTS metrics) reads.
+foreach(component IN LISTS LookTwice_FIND_COMPONENTS)
+  if(NOT component STREQUAL "metrics")
+    set(LookTwice_FOUND FALSE)
+    set(LookTwice_NOT_FOUND_MESSAGE "LookTwice has no component '${component}'; it has: metrics")
+    return()
+  endif()
+endforeach()
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+include(${CMAKE_CURRENT_LIST_DIR}/LookTwiceMetricsTargets.cmake)
+set(LookTwice_metrics_FOUND TRUE)
