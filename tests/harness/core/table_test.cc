@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/core/error.h"
+#include "tests/support/pictures.h"
 
 namespace looktwice {
 namespace {
@@ -193,6 +194,18 @@ TEST(Table, MissingAndWrongCellsAreNamed) {
   EXPECT_EQ(fault(4, "score"), "p.csv: line 6, column 3: 'score' must be a finite number, not ''");
   EXPECT_EQ(fault(0, "map"), "p.csv: line 2, column 1: 'map' is missing");
   EXPECT_EQ(table.number(table.rows[3], "score"), -2.5);
+}
+
+TEST(Table, AFileOfAGigabyteIsRefusedBeforeItIsRead) {
+  const testing::TemporaryFolder folder;
+  for (const char* name : {"list.csv", "list.json", "list.jsonl"}) {
+    const auto path = folder.file(name, "[");
+    std::filesystem::resize_file(path, std::uintmax_t{1} << 30);  // a hole: takes no space
+    const std::string message = message_of([&] { table_of_file(path); });
+    EXPECT_NE(message.find("more than the limit of 268435456"), std::string::npos) << message;
+  }
+  const std::string message = message_of([&] { table_of_file(folder.file("list.xlsx", "x")); });
+  EXPECT_NE(message.find("a list ends in .csv"), std::string::npos) << message;
 }
 
 TEST(Table, NumbersDoNotHangOnTheLocale) {
