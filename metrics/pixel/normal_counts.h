@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -18,7 +19,7 @@
 
 namespace looktwice::metrics {
 
-// The counts, 6 bytes per distinct score. Adding is exact, so the order of pixels and threads
+// The counts, 4 bytes per distinct score. Adding is exact, so the order of pixels and threads
 // leaves no trace.
 class NormalCounts {
  public:
@@ -32,29 +33,32 @@ class NormalCounts {
 
  private:
   friend class NormalPiles;
+  // A count that overflows into a map; the map is small, as every entry stands for 65536 pixels.
+  struct Counter {
+    std::vector<std::uint16_t> low = {};
+    std::unordered_map<std::size_t, std::uint64_t> high = {};
+    std::uint64_t operator[](std::size_t slot) const;
+  };
+
   // Trailing bits of normal pixels of one group. Safe to call from many threads.
   void count(std::size_t group, std::span<const std::uint16_t> pile);
   // The same trailing bits `times` times.
   void count(std::size_t group, std::uint16_t trailing, std::uint64_t times);
-  void add_gaps(std::span<const std::int64_t> gaps);
-  void add_gap(std::size_t gap, std::int64_t times);
-  std::uint64_t below_count(std::size_t slot) const;  // 64 bits, carries included
-  std::uint64_t equal_count(std::size_t score) const;
+  void add_gap(std::size_t gap, std::uint64_t times);
+  void add(Counter& counter, std::size_t slot, std::uint64_t times);
 
   std::shared_ptr<const ScoreTable> table_ = {};
   // below_[first + group + i]: normal pixels above score i - 1 of the group and not above score i;
   // one more per group.
-  std::vector<std::uint32_t> below_ = {};
-  std::vector<std::uint16_t> equal_ = {};  // of these, equal to score i
-  std::vector<std::int64_t> gaps_ = {};  // normal pixels whose leading bits lie between two groups
-  // How often a count came round to 0.
-  std::unordered_map<std::size_t, std::uint64_t> below_carries_ = {}, equal_carries_ = {};
+  Counter below_ = {};
+  Counter equal_ = {};                    // of these, equal to score i
+  std::vector<std::uint64_t> gaps_ = {};  // normal pixels whose leading bits lie between two groups
   static constexpr std::size_t kLocks = 1024;
   std::unique_ptr<std::mutex[]> locks_ = {};  // of group % kLocks
-  std::mutex carries_lock_ = {};
+  std::mutex overflow_lock_ = {};             // of the maps and the gaps
 };
 
-// One thread's piles: at most kBytes whatever the number of pixels.
+// One thread's piles: about 16 MB whatever the number of pixels.
 class NormalPiles {
  public:
   explicit NormalPiles(std::shared_ptr<NormalCounts> counts);
@@ -66,25 +70,30 @@ class NormalPiles {
   std::int64_t pixels() const { return pixels_; }
 
  private:
-  static constexpr std::size_t kBytes = 16 << 20;
-  static constexpr std::uint32_t kGap = 0x80000000U;
-  struct Pile {
-    std::uint32_t group =
-        0;  // kGap | number of the gap, if no anomalous score has these leading bits
-    std::uint32_t fill = 0;
-  };
   static constexpr std::size_t kTile = 64;
-  using Tile = std::array<std::int32_t, kTile>;
+  struct Tile {  // ordered bits
+    std::array<std::int16_t, kTile> upper = {};
+    std::array<std::uint16_t, kTile> lower = {};
+  };
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
   bool add_tile(const float* scores, const std::uint8_t* mask, Tile& tile);
-  void put(std::int32_t ordered);
+  void put(std::int16_t upper, std::uint16_t lower);
   void put_many(std::int32_t ordered, std::int64_t times);
   void count_even() const;
+  void empty(std::int16_t upper, std::uint16_t* end);
+  std::uint16_t* pile(std::size_t group) const { return heap_.get() + group * pile_size_; }
 
   std::shared_ptr<NormalCounts> counts_ = {};
-  std::vector<Pile> piles_ = {};  // by leading bits
-  std::unique_ptr<std::uint16_t[]> heap_ = {};
-  std::size_t pile_size_ = 0;
-  std::vector<std::int64_t> gaps_ = {};
+  // Where the next pixel with these leading bits goes. Those in a gap between groups all write to
+  // one place that nobody reads; only how far they came matters.
+  std::unique_ptr<std::uint16_t*[]> next_ = {};  // by leading bits
+  std::unique_ptr<std::uint32_t[]> group_ = {};  // by leading bits; kGap | the group above the gap
+  static constexpr std::uint32_t kGap = 0x80000000U;
+  std::unique_ptr<std::uint16_t[], Free> heap_ = {};
+  std::size_t pile_size_ = 0;  // a power of two, and each pile is aligned to it
+  std::vector<std::uint64_t> gaps_ = {};
   // Stretches of one score (a map of decisions, a flat background) are counted as such.
   std::int32_t even_ = 0;
   std::int64_t even_times_ = 0;
@@ -96,19 +105,18 @@ void NormalCounts::descend(Step&& step) const {
   const auto groups = table_->groups();
   const auto sizes = table_->sizes();
   std::size_t end = sizes.size();
-  std::uint64_t above = static_cast<std::uint64_t>(gaps_[groups.size()]);
+  std::uint64_t above = gaps_[groups.size()];
   for (std::size_t g = groups.size(); g-- > 0;) {
     const ScoreTable::Group& group = groups[g];
-    above += below_count(group.first + g + group.count);
-    for (std::uint32_t i = group.count; i-- > 0;) {
+    above += below_[group.first + g + group.count];
+    table_->descend(group, [&](std::uint32_t i, float score) {
       std::size_t begin = end - 1;
       while (!(sizes[begin] & ScoreTable::kFirst)) --begin;
-      step(ScoreTable::score(group, table_->trailing()[group.first + i]), above,
-           equal_count(group.first + i), sizes.subspan(begin, end - begin));
+      step(score, above, equal_[group.first + i], sizes.subspan(begin, end - begin));
       end = begin;
-      above += below_count(group.first + g + i);
-    }
-    above += static_cast<std::uint64_t>(gaps_[g]);
+      above += below_[group.first + g + i];
+    });
+    above += gaps_[g];
   }
 }
 

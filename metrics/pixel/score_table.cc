@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <thread>
 #include <utility>
 
@@ -35,6 +36,17 @@ void sort_scores(std::uint64_t* entries, std::size_t count, int shift) {
   if (shift == 32) return;
   for (std::size_t digit = 0; digit < 256; ++digit)
     sort_scores(entries + start[digit], start[digit + 1] - start[digit], shift - 8);
+}
+
+// From how many scores on a group is kept as bits.
+std::uint32_t least_of_many(const std::vector<ScoreTable::Group>& groups) {
+  constexpr std::uint32_t kFew = 256;  // these lie in the nearest cache as a list
+  if (groups.size() <= ScoreTable::kManyGroups) return kFew;
+  std::vector<std::uint32_t> counts;
+  for (const ScoreTable::Group& group : groups) counts.push_back(group.count);
+  const auto last = counts.begin() + ScoreTable::kManyGroups;
+  std::nth_element(counts.begin(), last, counts.end(), std::greater<>());
+  return std::clamp(*last + 1, kFew, ScoreTable::kMany);
 }
 
 }  // namespace
@@ -98,36 +110,71 @@ ScoreTable::ScoreTable(AnomalousScores&& scores, int threads) {
     sort_some();
   }
 
-  for (std::size_t i = 0; i < total; ++i)
-    scores_ += i == 0 || sorted[i] >> 32 != sorted[i - 1] >> 32;
-  trailing_.reserve(scores_ + kPadding);
+  // Everything is reserved first: a vector that grows would hold its content twice.
   sizes_.resize(total);
+  std::size_t listed = 0, as_bits = 0;
   for (std::size_t p = 0; p < kLeading; ++p) {
     if (start[p] == start[p + 1]) continue;
-    Group group{.leading = static_cast<std::uint32_t>(p),
-                .first = trailing_.size(),
-                .bucket = buckets_.size()};
+    Group group{.leading = static_cast<std::uint32_t>(p), .first = scores_};
     for (std::size_t i = start[p]; i < start[p + 1]; ++i) {
       const bool first = i == start[p] || sorted[i] >> 32 != sorted[i - 1] >> 32;
       sizes_[i] = static_cast<std::uint32_t>(sorted[i]) | (first ? kFirst : 0);
-      if (first)
-        trailing_.push_back(static_cast<std::int16_t>((sorted[i] >> 32 & 0xffff) ^ 0x8000));
+      group.count += first;
     }
-    group.count = static_cast<std::uint32_t>(trailing_.size() - group.first);
-    // Two to four scores share a bucket if they are spread evenly.
-    while (group.shift > 0 && std::size_t{4} << (16 - group.shift) < group.count) --group.shift;
-    const std::int16_t* own = trailing_.data() + group.first;
-    std::uint32_t below = 0;
-    for (std::uint32_t b = 0; b < 1U << (16 - group.shift); ++b) {
-      const int least = static_cast<int>(b << group.shift) - 32768;
-      while (below < group.count && own[below] < least) ++below;
-      // 65536 would not fit, but takes all scores to be present, and then the last bucket starts
-      // before it.
-      buckets_.push_back(static_cast<std::uint16_t>(below));
-    }
+    scores_ += group.count;
     groups_.push_back(group);
   }
+  const std::uint32_t many = least_of_many(groups_);
+  for (Group& group : groups_) {
+    group.many = group.count >= many;
+    (group.many ? as_bits : listed) += group.many ? 1 : group.count;
+  }
+  trailing_.reserve(listed + kPadding);
+  buckets_.reserve(listed / 2 + groups_.size());
+  words_.resize(as_bits * kWords);
+  as_bits = 0;
+  for (Group& group : groups_) {
+    const std::span own(sorted.get() + start[group.leading],
+                        start[group.leading + 1] - start[group.leading]);
+    if (group.many) {
+      group.words = kWords * as_bits++;
+      keep_as_bits(group, own);
+    } else {
+      keep_as_list(group, own);
+    }
+  }
   for (int i = 0; i < kPadding; ++i) trailing_.push_back(INT16_MAX);
+}
+
+void ScoreTable::keep_as_list(Group& group, std::span<const std::uint64_t> sorted) {
+  group.list = trailing_.size();
+  group.bucket = buckets_.size();
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    if (i == 0 || sorted[i] >> 32 != sorted[i - 1] >> 32)
+      trailing_.push_back(static_cast<std::int16_t>((sorted[i] >> 32 & 0xffff) ^ 0x8000));
+  // Two to four scores share a bucket if they are spread evenly.
+  while (std::size_t{4} << (16 - group.shift) < group.count) --group.shift;
+  const std::int16_t* own = trailing_.data() + group.list;
+  std::uint32_t below = 0;
+  for (std::uint32_t b = 0; b < 1U << (16 - group.shift); ++b) {
+    const int least = static_cast<int>(b << group.shift) - 32768;
+    while (below < group.count && own[below] < least) ++below;
+    buckets_.push_back(static_cast<std::uint16_t>(below));
+  }
+}
+
+void ScoreTable::keep_as_bits(Group& group, std::span<const std::uint64_t> sorted) {
+  std::uint64_t* words = words_.data() + group.words;
+  for (const std::uint64_t entry : sorted) {
+    const auto trailing = static_cast<std::uint32_t>(entry >> 32 & 0xffff);
+    words[trailing >> 5] |= std::uint64_t{1} << (trailing & 31);
+  }
+  std::uint64_t below = 0;
+  for (std::size_t word = 0; word < kWords; ++word) {
+    const int own = std::popcount(static_cast<std::uint32_t>(words[word]));
+    words[word] |= below << 32;
+    below += static_cast<std::uint64_t>(own);
+  }
 }
 
 }  // namespace looktwice::metrics
