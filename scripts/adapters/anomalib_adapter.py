@@ -8,6 +8,7 @@ MODEL is what Engine.export() wrote: .pt (torch; a pickle, so anomalib asks for 
 anomalib's post-processor clamps scores and maps to 0..1. What is clamped ties, and ties change an AUROC, so it is switched off for .pt models
 unless --normalized is given. In OpenVINO models it is part of the graph and stays.
 """
+
 import argparse
 import sys
 
@@ -18,10 +19,14 @@ def loaded(arguments):
     try:
         from anomalib.deploy import OpenVINOInferencer, TorchInferencer
     except ImportError as error:
-        sys.exit(f"anomalib_adapter: cannot import anomalib ({error}); pip install 'anomalib[full]' into the Python that runs this")
+        sys.exit(
+            f"anomalib_adapter: cannot import anomalib ({error}); pip install 'anomalib[full]' into the Python that runs this"
+        )
     if not arguments.model.endswith((".pt", ".pth")):
         if not arguments.normalized:
-            print("anomalib_adapter: scores of an OpenVINO model are clamped to 0..1", file=sys.stderr)
+            print(
+                "anomalib_adapter: scores of an OpenVINO model are clamped to 0..1", file=sys.stderr
+            )
         return OpenVINOInferencer(path=arguments.model, device=arguments.device.upper())
     inferencer = TorchInferencer(path=arguments.model, device=arguments.device.lower())
     post_processor = getattr(inferencer.model, "post_processor", None)
@@ -33,7 +38,9 @@ def loaded(arguments):
 def main():
     parser = argparse.ArgumentParser(description="A model of anomalib as a LookTwice adapter.")
     parser.add_argument("model", help="exported model: .pt, .xml or .onnx")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda; for OpenVINO AUTO, CPU, GPU")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda; for OpenVINO AUTO, CPU, GPU"
+    )
     parser.add_argument("--normalized", action="store_true", help="keep anomalib's clamped scores")
     arguments = parser.parse_args()
     inferencer = loaded(arguments)
@@ -53,8 +60,12 @@ def main():
 
     import anomalib
 
-    looktwice_adapter.serve(f"anomalib {type(inferencer).__name__}", answer, version=getattr(anomalib, "__version__", ""),
-                            facts={"normalized": str(arguments.normalized).lower()})
+    looktwice_adapter.serve(
+        f"anomalib {type(inferencer).__name__}",
+        answer,
+        version=getattr(anomalib, "__version__", ""),
+        facts={"normalized": str(arguments.normalized).lower()},
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ the log-odds of that label.
 
 A gated model needs its token: add env=HF_TOKEN to --model_args.
 """
+
 import argparse
 import math
 import sys
@@ -23,8 +24,10 @@ def imported():
         import torch
         import transformers
     except ImportError as error:
-        sys.exit(f"huggingface_adapter: cannot import {error.name} ({error}); "
-                 "pip install 'transformers>=4.56' torch torchvision pillow accelerate into the Python that runs this")
+        sys.exit(
+            f"huggingface_adapter: cannot import {error.name} ({error}); "
+            "pip install 'transformers>=4.56' torch torchvision pillow accelerate into the Python that runs this"
+        )
     return torch, transformers
 
 
@@ -35,13 +38,22 @@ def logsumexp(values):
 
 def messages_of(request, question):
     """The dialogue as a chat: pictures belong to the first user turn."""
-    content = [{"type": "image", "path": path} for path in [*request.get("references", []), request["image"]]]
+    content = [
+        {"type": "image", "path": path}
+        for path in [*request.get("references", []), request["image"]]
+    ]
     messages = []
     if request.get("system"):
-        messages.append({"role": "system", "content": [{"type": "text", "text": request["system"]}]})
+        messages.append(
+            {"role": "system", "content": [{"type": "text", "text": request["system"]}]}
+        )
     for turn in request.get("dialogue", []):
-        messages.append({"role": "user", "content": [*content, {"type": "text", "text": turn["question"]}]})
-        messages.append({"role": "assistant", "content": [{"type": "text", "text": turn["answer"]}]})
+        messages.append(
+            {"role": "user", "content": [*content, {"type": "text", "text": turn["question"]}]}
+        )
+        messages.append(
+            {"role": "assistant", "content": [{"type": "text", "text": turn["answer"]}]}
+        )
         content = []
     messages.append({"role": "user", "content": [*content, {"type": "text", "text": question}]})
     return messages
@@ -50,15 +62,26 @@ def messages_of(request, question):
 class Chat:
     def __init__(self, torch, transformers, arguments):
         self.torch, self.prompt = torch, arguments.prompt
-        self.processor = transformers.AutoProcessor.from_pretrained(arguments.model, trust_remote_code=arguments.trust_remote_code)
+        self.processor = transformers.AutoProcessor.from_pretrained(
+            arguments.model, trust_remote_code=arguments.trust_remote_code
+        )
         self.model = transformers.AutoModelForImageTextToText.from_pretrained(
-            arguments.model, dtype=arguments.dtype, device_map=arguments.device, trust_remote_code=arguments.trust_remote_code)
+            arguments.model,
+            dtype=arguments.dtype,
+            device_map=arguments.device,
+            trust_remote_code=arguments.trust_remote_code,
+        )
         self.model.eval()
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
 
     def inputs(self, request, question):
-        batch = self.processor.apply_chat_template(messages_of(request, question), add_generation_prompt=True, tokenize=True,
-                                                   return_dict=True, return_tensors="pt")
+        batch = self.processor.apply_chat_template(
+            messages_of(request, question),
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
         return batch.to(self.model.device, dtype=self.model.dtype)  # whole numbers keep their type
 
     def first_tokens(self, words):
@@ -71,11 +94,16 @@ class Chat:
             logits = self.model(**inputs).logits[0, -1].float()
         yes = self.first_tokens(["Yes", "yes", " Yes", " yes"])
         no = [token for token in self.first_tokens(["No", "no", " No", " no"]) if token not in yes]
-        return logsumexp([logits[i].item() for i in yes]) - logsumexp([logits[i].item() for i in no])
+        return logsumexp([logits[i].item() for i in yes]) - logsumexp(
+            [logits[i].item() for i in no]
+        )
 
     def text(self, request):
         decoding = request.get("decoding", {})
-        options = {"max_new_tokens": decoding.get("max_new_tokens", 512), "do_sample": decoding.get("temperature", 0) > 0}
+        options = {
+            "max_new_tokens": decoding.get("max_new_tokens", 512),
+            "do_sample": decoding.get("temperature", 0) > 0,
+        }
         if options["do_sample"]:
             options.update(temperature=decoding["temperature"], top_p=decoding.get("top_p", 1.0))
             self.torch.manual_seed(decoding.get("seed", 0))
@@ -102,36 +130,64 @@ class Classifier:
         from PIL import Image
 
         self.torch, self.open = torch, Image.open
-        self.processor = transformers.AutoImageProcessor.from_pretrained(arguments.model, trust_remote_code=arguments.trust_remote_code)
+        self.processor = transformers.AutoImageProcessor.from_pretrained(
+            arguments.model, trust_remote_code=arguments.trust_remote_code
+        )
         self.model = transformers.AutoModelForImageClassification.from_pretrained(
-            arguments.model, dtype=arguments.dtype, device_map=arguments.device, trust_remote_code=arguments.trust_remote_code)
+            arguments.model,
+            dtype=arguments.dtype,
+            device_map=arguments.device,
+            trust_remote_code=arguments.trust_remote_code,
+        )
         self.model.eval()
         labels = {name: int(index) for index, name in self.model.config.id2label.items()}
         if arguments.classifier not in labels:
-            sys.exit(f"huggingface_adapter: no label {arguments.classifier!r}; the model has {', '.join(sorted(labels))}")
+            sys.exit(
+                f"huggingface_adapter: no label {arguments.classifier!r}; the model has {', '.join(sorted(labels))}"
+            )
         self.label = labels[arguments.classifier]
 
     def answer(self, request):
         image = self.open(request["image"]).convert("RGB")
-        inputs = self.processor(images=image, return_tensors="pt").to(self.model.device, dtype=self.model.dtype)
+        inputs = self.processor(images=image, return_tensors="pt").to(
+            self.model.device, dtype=self.model.dtype
+        )
         with self.torch.inference_mode():
             logits = self.model(**inputs).logits[0].float().tolist()
-        return {"score": logits[self.label] - logsumexp([value for i, value in enumerate(logits) if i != self.label])}
+        return {
+            "score": logits[self.label]
+            - logsumexp([value for i, value in enumerate(logits) if i != self.label])
+        }
 
 
 def main():
     parser = argparse.ArgumentParser(description="A Hugging Face model as a LookTwice adapter.")
     parser.add_argument("model", help="name on the hub or folder")
-    parser.add_argument("--classifier", metavar="LABEL", help="an image classifier; LABEL means anomalous")
-    parser.add_argument("--prompt", default=PROMPT, help="the yes-or-no question that scores come from")
+    parser.add_argument(
+        "--classifier", metavar="LABEL", help="an image classifier; LABEL means anomalous"
+    )
+    parser.add_argument(
+        "--prompt", default=PROMPT, help="the yes-or-no question that scores come from"
+    )
     parser.add_argument("--dtype", default="auto", help="auto, bfloat16, float16, float32")
-    parser.add_argument("--device", default="auto", help="device_map of from_pretrained: auto, cpu, cuda:0 ...")
-    parser.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the model")
+    parser.add_argument(
+        "--device", default="auto", help="device_map of from_pretrained: auto, cpu, cuda:0 ..."
+    )
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run code that comes with the model"
+    )
     arguments = parser.parse_args()
     torch, transformers = imported()
     model = (Classifier if arguments.classifier else Chat)(torch, transformers, arguments)
-    looktwice_adapter.serve(arguments.model, model.answer, version=f"transformers {transformers.__version__}",
-                            facts={"dtype": str(model.model.dtype), "weights": str(getattr(model.model.config, "_commit_hash", None) or "local")})
+    looktwice_adapter.serve(
+        arguments.model,
+        model.answer,
+        version=f"transformers {transformers.__version__}",
+        facts={
+            "dtype": str(model.model.dtype),
+            "weights": str(getattr(model.model.config, "_commit_hash", None) or "local"),
+        },
+    )
 
 
 if __name__ == "__main__":

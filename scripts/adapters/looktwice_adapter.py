@@ -9,8 +9,10 @@
     looktwice_adapter.serve("my model", answer)
 
 The protocol is docs/adapters.md. What this adds to the 15 lines of examples/python_adapter.py: heartbeats while the model works, maps in files,
-and a guard for standard output, which belongs to the protocol: whatever a library prints goes to the log.
+and a guard for standard output, which belongs to the protocol: from the import of this module on, whatever anybody prints, C libraries too, goes to the log.
+So import it before the libraries of the model.
 """
+
 import array
 import json
 import os
@@ -18,6 +20,9 @@ import sys
 import threading
 
 PROTOCOL = 1
+
+_out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
 
 
 def rows(values):
@@ -27,7 +32,12 @@ def rows(values):
             values = getattr(values, step)()
     if hasattr(values, "tolist"):
         values = values.tolist()
-    while len(values) == 1 and isinstance(values[0], (list, tuple)) and values[0] and isinstance(values[0][0], (list, tuple)):
+    while (
+        len(values) == 1
+        and isinstance(values[0], (list, tuple))
+        and values[0]
+        and isinstance(values[0][0], (list, tuple))
+    ):
         values = values[0]
     return values
 
@@ -39,29 +49,42 @@ def number(value):
 
 def write_npy(path, values):
     """Writes rows of numbers as a .npy file of float32."""
-    header = str({"descr": "<f4", "fortran_order": False, "shape": (len(values), len(values[0]))}).encode()
+    header = str(
+        {"descr": "<f4", "fortran_order": False, "shape": (len(values), len(values[0]))}
+    ).encode()
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
     data = array.array("f", (number for row in values for number in row))
     if sys.byteorder == "big":
         data.byteswap()
     with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data.tobytes())
+        file.write(
+            b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data.tobytes()
+        )
 
 
 def serve(name, answer, version="", window=1, facts=None, heartbeat=10.0):
     """Answers requests until standard input ends. answer(request) returns a dict with score, map (rows of numbers), text, or raises."""
-    out, sys.stdout = sys.stdout, sys.stderr
     lock = threading.Lock()
 
     def say(message):
         with lock:
-            out.write(json.dumps(message) + "\n")
-            out.flush()
+            _out.write(json.dumps(message) + "\n")
+            _out.flush()
 
     hello = json.loads(sys.stdin.readline())
     if hello.get("looktwice") != PROTOCOL:
-        sys.exit(f"this adapter speaks version {PROTOCOL} of the protocol, LookTwice said {hello.get('looktwice')!r}")
-    say({"looktwice": PROTOCOL, "name": name, "version": version, "window": window, "facts": facts or {}})
+        sys.exit(
+            f"this adapter speaks version {PROTOCOL} of the protocol, LookTwice said {hello.get('looktwice')!r}"
+        )
+    say(
+        {
+            "looktwice": PROTOCOL,
+            "name": name,
+            "version": version,
+            "window": window,
+            "facts": facts or {},
+        }
+    )
 
     over = threading.Event()
 

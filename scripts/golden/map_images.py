@@ -5,6 +5,7 @@ Needs numpy, tifffile and Pillow (made with 2.x, 2025.x and 12.x).
 
 usage: map_images.py tests/data/predictions
 """
+
 import sys
 from pathlib import Path
 
@@ -34,7 +35,9 @@ for kind in ["u1", "u2", "u4"]:
     tifffile.imwrite(folder / f"{kind}.tiff", unsigned.astype("<" + kind), **options)
 
 # Tiles that stick out on two sides: element (i, j) of 20x35 is 35 i + j.
-tifffile.imwrite(folder / "tiles.tiff", np.arange(700, dtype="<f4").reshape(20, 35), tile=(16, 16), **options)
+tifffile.imwrite(
+    folder / "tiles.tiff", np.arange(700, dtype="<f4").reshape(20, 35), tile=(16, 16), **options
+)
 
 Image.fromarray((unsigned * 1000).astype("<u2")).save(folder / "u2.png")  # 1000 (7 i + j)
 Image.fromarray(unsigned.astype("u1")).save(folder / "u1.png")
@@ -43,9 +46,13 @@ Image.fromarray(np.dstack([unsigned, 255 - unsigned]).astype("u1")).save(folder 
 # What is refused.
 Image.fromarray(np.zeros((5, 7, 3), "u1")).save(folder / "bad_rgb.png")
 Image.fromarray(np.zeros((5, 7), "u1"), mode="P").save(folder / "bad_palette.png")
-tifffile.imwrite(folder / "bad_rgb.tiff", np.zeros((5, 7, 3), "u1"), photometric="rgb", metadata=None)
+tifffile.imwrite(
+    folder / "bad_rgb.tiff", np.zeros((5, 7, 3), "u1"), photometric="rgb", metadata=None
+)
 tifffile.imwrite(folder / "bad_two_pages.tiff", np.zeros((2, 5, 7), "<f4"), **options)
-tifffile.imwrite(folder / "bad_white.tiff", unsigned.astype("u1"), photometric="miniswhite", metadata=None)
+tifffile.imwrite(
+    folder / "bad_white.tiff", unsigned.astype("u1"), photometric="miniswhite", metadata=None
+)
 tifffile.imwrite(folder / "bad_complex.tiff", np.zeros((5, 7), "<c8"), **options)
 tifffile.imwrite(folder / "bad_nan.tiff", np.full((5, 7), np.nan, "<f4"), **options)
 tifffile.imwrite(folder / "bad_huge.tiff", np.full((5, 7), 1e308, "<f8"), **options)

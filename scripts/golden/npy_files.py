@@ -3,6 +3,7 @@
 
 usage: npy_files.py tests/data/npy
 """
+
 import sys
 from pathlib import Path
 
@@ -18,7 +19,9 @@ for kind in ["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "
         if kind[1] == "1" and order == ">":
             continue
         values = counting % 2 if kind == "b1" else counting
-        np.save(folder / f"{'le' if order == '<' else 'be'}_{kind}.npy", values.astype(order + kind))
+        np.save(
+            folder / f"{'le' if order == '<' else 'be'}_{kind}.npy", values.astype(order + kind)
+        )
 
 np.save(folder / "fortran_f4.npy", np.asfortranarray(counting.astype("<f4")))
 np.save(folder / "fortran_3d_f8.npy", np.asfortranarray(np.arange(24.0).reshape(2, 3, 4)))
@@ -39,9 +42,31 @@ np.save(folder / "bad_huge_f8.npy", np.array([[1e308]]))
 
 # Halves: 4096 floats across the range (ties, subnormals, overflow) and what NumPy makes of them.
 bits = (np.arange(4096, dtype=np.uint64) * 1048583 % (1 << 32)).astype(np.uint32)
-edges = np.array([0, 1, 0x33000000, 0x33000001, 0x33800000, 0x337FFFFF, 0x387FFFFF, 0x387FE000, 0x387FF000,
-                  0x38800000, 0x3F801000, 0x3F803000, 0x3F801001, 0x477FE000, 0x477FEFFF, 0x477FF000, 0x7F7FFFFF,
-                  0x7F800000, 0x80000000, 0xFF800000], dtype=np.uint32)
+edges = np.array(
+    [
+        0,
+        1,
+        0x33000000,
+        0x33000001,
+        0x33800000,
+        0x337FFFFF,
+        0x387FFFFF,
+        0x387FE000,
+        0x387FF000,
+        0x38800000,
+        0x3F801000,
+        0x3F803000,
+        0x3F801001,
+        0x477FE000,
+        0x477FEFFF,
+        0x477FF000,
+        0x7F7FFFFF,
+        0x7F800000,
+        0x80000000,
+        0xFF800000,
+    ],
+    dtype=np.uint32,
+)
 bits = np.concatenate([edges, bits])
 bits = bits[~np.isnan(bits.view(np.float32))]
 with np.errstate(over="ignore"):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A LookTwice adapter in 15 lines: answers every picture with the size of its file. Put your model where len() is."""
+
 import json
 import sys
 

@@ -1,4 +1,5 @@
 """The few names of torch that scripts/adapters uses, on nested lists: tests the wrappers without torch."""
+
 import contextlib
 
 seeds = []
@@ -27,7 +28,11 @@ class Tensor:
     def __getitem__(self, index):
         if isinstance(index, tuple):
             first, second = index
-            return Tensor([row[second] for row in self.values[first]] if isinstance(first, slice) else self.values[first][second])
+            return Tensor(
+                [row[second] for row in self.values[first]]
+                if isinstance(first, slice)
+                else self.values[first][second]
+            )
         return Tensor(self.values[index])
 
     def detach(self):

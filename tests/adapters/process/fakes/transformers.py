@@ -1,4 +1,5 @@
 """The few names of transformers that scripts/adapters uses. Refuses arguments that the real ones do not have."""
+
 from torch import Tensor
 
 __version__ = "5.0.fake"
@@ -11,7 +12,16 @@ class Batch(dict):
 
 
 class Tokenizer:
-    words = {"Yes": [1], "yes": [2], " Yes": [1], " yes": [2], "No": [3], "no": [4], " No": [3], " no": [4]}
+    words = {
+        "Yes": [1],
+        "yes": [2],
+        " Yes": [1],
+        " yes": [2],
+        "No": [3],
+        "no": [4],
+        " No": [3],
+        " no": [4],
+    }
 
     def encode(self, text, add_special_tokens=True):
         assert not add_special_tokens
@@ -21,7 +31,14 @@ class Tokenizer:
 class Processor:
     tokenizer = Tokenizer()
 
-    def apply_chat_template(self, conversation, add_generation_prompt=False, tokenize=False, return_dict=False, return_tensors=None):
+    def apply_chat_template(
+        self,
+        conversation,
+        add_generation_prompt=False,
+        tokenize=False,
+        return_dict=False,
+        return_tensors=None,
+    ):
         assert add_generation_prompt and tokenize and return_dict and return_tensors == "pt"
         said = []
         for message in conversation:

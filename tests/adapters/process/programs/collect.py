@@ -1,4 +1,5 @@
 """Holds its requests back and answers them in reverse order, in groups of as many as it asked for: collect.py N."""
+
 import json
 import sys
 

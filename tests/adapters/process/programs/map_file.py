@@ -1,4 +1,5 @@
 """Answers with a map in a file of its own: map_file.py."""
+
 import json
 import os
 import struct
@@ -11,7 +12,12 @@ for number, line in enumerate(sys.stdin):
     head = str({"descr": "<f4", "fortran_order": False, "shape": (2, 3)}).encode()
     name = f"map{number}.npy"
     with open(os.path.join(hello["folder"], name), "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + struct.pack("<6f", *range(6)))
+        file.write(
+            b"\x93NUMPY\x01\x00"
+            + struct.pack("<H", len(head))
+            + head
+            + struct.pack("<6f", *range(6))
+        )
     # Both ways to name it.
     path = name if number % 2 else os.path.join(hello["folder"], name)
     print(json.dumps({"id": request["id"], "map": path}), flush=True)

@@ -1,4 +1,5 @@
 """Gives one wrong answer for each request; which one is the request's category: wrong_answers.py."""
+
 import json
 import os
 import sys
@@ -23,7 +24,9 @@ def npy(shape, data=None, kind="<f4"):
     for axis in shape:
         count *= axis
     head = str({"descr": kind, "fortran_order": False, "shape": shape}).encode()
-    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + (data or bytes(4 * count))
+    return (
+        b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + (data or bytes(4 * count))
+    )
 
 
 def linked(target):

@@ -1,4 +1,5 @@
 """The two inferencers of anomalib, as far as scripts/adapters uses them."""
+
 from torch import Tensor
 
 
