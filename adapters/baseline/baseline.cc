@@ -121,11 +121,11 @@ class Baseline final : public Adapter {
       if (memory) reply.spans.push_back(span_of("memory", decoded, remembered));
       reply.spans.push_back(span_of("contrast", remembered, Clock::now()));
       return reply;
-    } catch (const Error& error) {
-      if (error.kind() != Kind::data) throw;
-      reply.error = error.what();
     } catch (const std::bad_alloc&) {
       reply.error = "out of memory";
+    } catch (const std::exception& error) {
+      // Whatever it is, the request gets its answer: the other threads wait for it.
+      reply.error = error.what();
     }
     reply.status = Status::failed;
     return reply;

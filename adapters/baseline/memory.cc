@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "adapters/baseline/self_contrast.h"
 #include "harness/core/error.h"
@@ -150,8 +149,15 @@ class Nearest final : public LevelMemory {
       squares = norms_;
       for (Eigen::Index f = 0; f < kept_.rows(); ++f)
         squares -= (2 * features(f, i)) * kept_.row(f);
-      const float least = squares.minCoeff() + features.col(i).square().sum();
-      all.push_back(std::sqrt(std::max(least, 0.0f)));
+      const float* first = squares.data();
+      const auto nearest = std::find(first, first + squares.size(), squares.minCoeff()) - first;
+      // From differences: a product of nearly equal vectors cannot tell how nearly.
+      double square = 0;
+      for (Eigen::Index f = 0; f < kept_.rows(); ++f) {
+        const double difference = static_cast<double>(kept_(f, nearest)) - features(f, i);
+        square += difference * difference;
+      }
+      all.push_back(static_cast<float>(std::sqrt(square)));
     }
     return all;
   }

@@ -43,6 +43,31 @@ void squares_from(int i, const Table& features, const Row& norms, const int (&en
   }
 }
 
+// Where squares[j] is less than least[j], it takes its place and `who` that of nearest[j].
+void keep_less(const float* squares, int count, int who, float* least, int* nearest) {
+  for (int j = 0; j < count; ++j)
+    if (squares[j] < least[j]) {
+      least[j] = squares[j];
+      nearest[j] = who;
+    }
+}
+
+// The distance to the best of the four mirror images, from differences: a product of nearly equal
+// vectors cannot tell how nearly.
+float distance(const Table& features, const int (&ends)[4], int i, int other) {
+  double same[4] = {}, mirrored[4] = {};
+  for (int part = 0, f = 0; part < 4; ++part)
+    for (; f < ends[part]; ++f) {
+      const double a = features(f, i), b = features(f, other);
+      same[part] += (a - b) * (a - b);
+      mirrored[part] += (a + b) * (a + b);
+    }
+  return static_cast<float>(std::sqrt(
+      same[0] +
+      std::min({same[1] + same[2] + same[3], mirrored[1] + same[2] + mirrored[3],
+                same[1] + mirrored[2] + mirrored[3], mirrored[1] + mirrored[2] + same[3]})));
+}
+
 }  // namespace
 
 std::vector<float> self_distances(const Patches& patches) {
@@ -54,7 +79,9 @@ std::vector<float> self_distances(const Patches& patches) {
   const int x = patches.even_even + patches.odd_x, y = x + patches.odd_y;
   const int ends[4] = {patches.even_even, x, y, y + patches.odd_both};
 
-  Row squares(padded), nearest = Row::Constant(padded, kFar);
+  Row squares(padded);
+  std::vector<float> least(static_cast<std::size_t>(count), kFar);
+  std::vector<int> nearest(static_cast<std::size_t>(count), -1);
   for (int i = 0; i < count; ++i) {
     squares_from(i, features, norms, ends, squares);
     const int top = patches.tops[static_cast<std::size_t>(i / columns)];
@@ -66,13 +93,20 @@ std::vector<float> self_distances(const Patches& patches) {
          row < patches.tops.size() && patches.tops[row] - top < kPatch; ++row)
       squares.segment(static_cast<Eigen::Index>(row) * columns + from, to - from).setConstant(kFar);
     // The distance to a later patch is the later patch's distance to this one as well.
-    const auto later = Eigen::seq(i, count - 1);
-    nearest(i) = std::min(nearest(i), squares(later).minCoeff());
-    nearest(later) = nearest(later).min(squares(later));
+    const float* first = squares.data() + i;
+    const float square = squares.segment(i, count - i).minCoeff();
+    if (square < least[static_cast<std::size_t>(i)]) {
+      least[static_cast<std::size_t>(i)] = square;
+      nearest[static_cast<std::size_t>(i)] =
+          i + static_cast<int>(std::find(first, first + (count - i), square) - first);
+    }
+    keep_less(first, count - i, i, least.data() + i, nearest.data() + i);
   }
   std::vector<float> distances;
-  for (int i = 0; i < count; ++i)
-    distances.push_back(nearest(i) == kFar ? 0 : std::sqrt(std::max(nearest(i), 0.0f)));
+  for (int i = 0; i < count; ++i) {
+    const int other = nearest[static_cast<std::size_t>(i)];
+    distances.push_back(other < 0 ? 0 : distance(features, ends, i, other));
+  }
   return distances;
 }
 

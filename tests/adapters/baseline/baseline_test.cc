@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <sstream>
 
 #include "adapters/catalogue.h"
 #include "harness/core/error.h"
+#include "harness/core/npy.h"
 #include "tests/adapters/baseline/textures.h"
 #include "tests/support/pictures.h"
 #include "tests/support/queues.h"
@@ -99,6 +102,43 @@ INSTANTIATE_TEST_SUITE_P(Textures, PlantedDefect, ::testing::ValuesIn(planted())
                              if (c == ' ') c = '_';
                            return name;
                          });
+
+// expected.txt: name, side, memory, picture, score, map, references; float64 in NumPy, written from
+// the formulas by scripts/golden/baseline_reference.py.
+TEST(Baseline, EqualsItsNumPyReference) {
+  const std::filesystem::path data = LOOKTWICE_SOURCE_DIR "/tests/data/baseline";
+  std::ifstream expected(data / "expected.txt");
+  int cases = 0;
+  for (std::string line; std::getline(expected, line); ++cases) {
+    std::istringstream words(line);
+    std::string name, side, memory, picture, map_file, reference;
+    double score = 0;
+    words >> name >> side >> memory >> picture >> score >> map_file;
+    Pictures pictures;
+    Request request{.key = name, .image = pictures.named(picture, data / picture)};
+    while (words >> reference)
+      request.references.push_back(pictures.named(reference, data / reference));
+    Arguments arguments = {{"side", side}};
+    if (memory != "none") arguments["memory"] = memory;
+    const Prediction found = answers({request}, arguments).at(name);
+    ASSERT_TRUE(found.score && found.map) << line << ": " << found.error;
+
+    // Planes and distances are float32, of size 1; the typical distance that divides them is at
+    // least kFloor = 0.02.
+    const double tolerance = 16 * 0x1p-23 / 0.02;
+    EXPECT_NEAR(*found.score, score, tolerance * std::max(1.0, score)) << name;
+    std::ifstream file(data / map_file, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const AnomalyMap map =
+        anomaly_map(npy_array(std::as_bytes(std::span(bytes.data(), bytes.size()))));
+    ASSERT_EQ(found.map->width, map.width) << name;
+    ASSERT_EQ(found.map->height, map.height) << name;
+    for (std::size_t i = 0; i < map.values.size(); ++i)
+      ASSERT_NEAR(found.map->values[i], map.values[i], tolerance * std::max(1.0f, map.values[i]))
+          << name << ", cell " << i;
+  }
+  EXPECT_EQ(cases, 14);
+}
 
 }  // namespace
 }  // namespace looktwice::adapters
