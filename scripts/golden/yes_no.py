@@ -1,11 +1,15 @@
 """Writes tests/data/answers/yes_no.jsonl: replies, what the published rule makes of them, and what they say.
 
 official:  calc_accuracy.py of Anomaly-OneVision, `'Yes' in reply or 'yes' in reply`, run here.
-corrected: labelled by hand below; yes, no or invalid.
+corrected: labelled by hand below; yes, no or invalid. yes_no_composed.jsonl: 500 replies put together at random
+           from pieces, labelled by corrected() below, which is first held against the labels by hand.
 """
 
 import json
 import pathlib
+import random
+import re
+import unicodedata
 
 
 def listed(text):
@@ -220,6 +224,56 @@ N
 INVALID += ["", " ", "\x00", "\n\n\n", "a" * 3000]
 
 
+def corrected(reply):
+    """The rule of suites/answers.h a second time, with regular expressions."""
+    text = re.sub(r"<think>.*?(</think>|$)", "", reply, flags=re.DOTALL | re.IGNORECASE)
+    text = re.sub(r"<[^<>]*>", " ", text)
+    for sentence in re.split("[.!?\n\r\u3002\uff01\uff1f]", text):
+        words = [""]
+        for c in sentence:
+            if c.isalpha() or unicodedata.category(c) == "Nd" or (words[-1] and unicodedata.category(c) == "Mn"):
+                words[-1] += c
+            elif words[-1]:
+                words.append("")
+        if not any(c.isalpha() for word in words for c in word):
+            continue
+        words = [word.translate({n: n + 32 for n in range(65, 91)}) for word in words]
+        if any(a == "not" and b in ("yes", "no") for a, b in zip(words, words[1:])):
+            return "invalid"
+        return {(True, False): "yes", (False, True): "no"}.get(("yes" in words, "no" in words), "invalid")
+    return "invalid"
+
+
+PIECES = [
+    piece.encode("ascii").decode("unicode_escape")
+    for piece in r"""Yes yes YES No no NO eyes Yesterday knot not none noyes yes-or-no Yes/No yes, no. Yes. No! <answer> </answer>
+<think> </think> <THINK> <b> </b> < > << a<b > ** " ' ( ) [ ] : ; , . ! ? ... 3.5 1 A defect crack is there The answer surely
+\u662f \u5426 \u3002 \uff01 \u2019 \u00e9 e\u0301 \u0130 \u212a \u200b \u00a0 \n \r\n \t \x00 n\u0303o""".split()
+]
+
+
+def composed(count):
+    """Replies of one to nine pieces, with and without blanks between them."""
+    draw, replies = random.Random(5), set()
+    while len(replies) < count:
+        pieces = draw.choices(PIECES, k=draw.randint(1, 9))
+        reply = "".join(piece + draw.choice(["", " ", " "]) for piece in pieces)
+        if re.search("yes|no", reply, re.IGNORECASE):
+            replies.add(reply)
+    return sorted(replies)
+
+
+def write(name, rows):
+    target = pathlib.Path(__file__).resolve().parents[2] / "tests/data/answers" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    print(f"{len(rows)} replies in {target}")
+
+
+def row_of(reply, label):
+    return {"reply": reply, "official": "Yes" in reply or "yes" in reply, "corrected": label}
+
+
 def main():
     rows, seen = [], set()
     for label, replies in (("yes", YES), ("no", NO), ("invalid", INVALID)):
@@ -227,12 +281,11 @@ def main():
             if reply in seen:
                 raise SystemExit(f"listed twice: {reply!r}")
             seen.add(reply)
-            official = "Yes" in reply or "yes" in reply
-            rows.append({"reply": reply, "official": official, "corrected": label})
-    target = pathlib.Path(__file__).resolve().parents[2] / "tests/data/answers/yes_no.jsonl"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    print(f"{len(rows)} replies in {target}")
+            if corrected(reply) != label:
+                raise SystemExit(f"labelled {label}, the rule says {corrected(reply)}: {reply!r}")
+            rows.append(row_of(reply, label))
+    write("yes_no.jsonl", rows)
+    write("yes_no_composed.jsonl", [row_of(reply, corrected(reply)) for reply in composed(500)])
 
 
 if __name__ == "__main__":
