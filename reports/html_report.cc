@@ -199,7 +199,7 @@ class Gallery {
     data.set("sample", text_data(name));
     data.set("score", significant(score_by(outcome, scan_.scorer).value_or(0)));
     data.set("defect", text_data(outcome.defect == "good" ? "" : outcome.defect));
-    data.set("category", text_data(outcome.category));
+    data.set("category", text_data(scan_.categories.size() > 1 ? outcome.category : ""));
     data.set("verdict", text_data(verdict));
     data.set("said", text_data(outcome.text, 240));
     data.set("problem", text_data(shown.problem));

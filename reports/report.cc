@@ -121,6 +121,7 @@ Table table_by_metric(const store::Summary& summary, const store::TaskSummary& t
                           {.text = scorer, .tone = Tone::muted}});
     if (row.metric == task.headline) table.rows.back()[1].tone = Tone::strong;
   };
+  std::map<std::string, std::string> without_value;  // reason -> metrics
   for (const std::string& metric : metrics_of(summary, task)) {
     const bool agree = scorers_agree(summary, task.task, scorers, metric, {group});
     std::string names;
@@ -132,8 +133,16 @@ Table table_by_metric(const store::Summary& summary, const store::TaskSummary& t
       if (!first) first = row;
       names += (names.empty() ? "" : ", ") + scorer;
     }
-    if (agree && first) add(*first, names);
+    if (!agree || !first) continue;
+    if (first->value || metric == task.headline) {
+      add(*first, names);
+    } else {
+      std::string& metrics = without_value[first->reason];
+      metrics += (metrics.empty() ? "" : ", ") + metric_title(metric);
+    }
   }
+  for (const auto& [reason, metrics] : without_value)
+    table.footnotes.push_back("No value: " + metrics + " (" + reason + ").");
   return table;
 }
 
