@@ -13,8 +13,12 @@ namespace looktwice::cli {
 
 void ScoringOptions::add_to(Command& command) {
   command
+      .option("metrics", metrics,
+              "values beside those of the task, names or globs: aupro_*,pixel_*_at; `looktwice "
+              "list metrics`")
       .option("threshold", threshold,
               "score from which a sample counts as anomalous, for accuracy_at and so on")
+      .option("pixel_threshold", pixel_threshold, "the same of a pixel, for pixel_accuracy_at")
       .option("fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
       .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
       .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
@@ -28,24 +32,32 @@ run::ScoreOptions ScoringOptions::score_options() const {
     throw Error(Kind::usage, std::string("--") + name + ": expected " + expected);
   };
   if (!std::isfinite(threshold)) refuse("threshold", "a finite number");
+  if (!std::isfinite(pixel_threshold)) refuse("pixel_threshold", "a finite number");
   if (!(fpr_limit > 0 && fpr_limit <= 1)) refuse("fpr_limit", "a number above 0, at most 1");
   if (map_side < 0 || map_side > 1 << 14) refuse("map_side", "0 to 16384");
   if (!(map_sigma >= 0 && map_sigma < 1000)) refuse("map_sigma", "0 to 1000");
   if (resamples < 0 || resamples > 1000000) refuse("resamples", "0 to 1000000");
   if (threads < 0 || threads > 1024) refuse("threads", "0 to 1024");
   return {.metric = {.threshold = threshold,
+                     .pixel_threshold = pixel_threshold,
                      .fpr_limit = fpr_limit,
                      .seed = seed,
                      .resamples = resamples,
                      .threads = threads > 0 ? threads : available_threads()},
           .map_side = map_side,
-          .map_sigma = map_sigma};
+          .map_sigma = map_sigma,
+          .more_metrics = metrics_named(metrics)};
 }
 
 std::map<std::string, std::string> ScoringOptions::as_used() const {
-  return {{"threshold", option_text(threshold)}, {"fpr_limit", option_text(fpr_limit)},
-          {"map_side", option_text(map_side)},   {"map_sigma", option_text(map_sigma)},
-          {"resamples", option_text(resamples)}, {"bootstrap_seed", std::to_string(seed)}};
+  return {{"metrics", metrics},
+          {"threshold", option_text(threshold)},
+          {"pixel_threshold", option_text(pixel_threshold)},
+          {"fpr_limit", option_text(fpr_limit)},
+          {"map_side", option_text(map_side)},
+          {"map_sigma", option_text(map_sigma)},
+          {"resamples", option_text(resamples)},
+          {"bootstrap_seed", std::to_string(seed)}};
 }
 
 void RunOptions::add_to(Command& command) {

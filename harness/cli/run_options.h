@@ -17,7 +17,8 @@ namespace looktwice::cli {
 
 // Options of the scoring stage; `run` and `score` have them.
 struct ScoringOptions {
-  double threshold = 0.5, fpr_limit = 0.3, map_sigma = 0;
+  std::string metrics = {};
+  double threshold = 0.5, pixel_threshold = 0.5, fpr_limit = 0.3, map_sigma = 0;
   int resamples = 1000, map_side = 0;
   std::uint64_t seed = 0;
   int threads = 0;

@@ -13,6 +13,7 @@
 #include "harness/core/fingerprint.h"
 #include "harness/core/random.h"
 #include "harness/core/text.h"
+#include "metrics/catalogue.h"
 #include "suites/catalogue.h"
 #include "suites/datasets/catalogue.h"
 
@@ -83,6 +84,21 @@ std::vector<TaskName> tasks_named(const std::string& text) {
   if (tasks.empty())
     throw Error(Kind::usage, "--tasks: expected at least one task; `looktwice list` shows them");
   return tasks;
+}
+
+std::vector<std::string> metrics_named(const std::string& text) {
+  std::vector<std::string> names, known;
+  for (const metrics::MetricEntry& family : metrics::metric_catalogue())
+    for (const metrics::ValueInfo& info : family.gives) known.push_back(info.name);
+  std::istringstream in(text);
+  for (std::string word; std::getline(in, word, ',');) {
+    if (word.empty()) continue;
+    const std::size_t before = names.size();
+    for (const std::string& name : known)
+      if (::fnmatch(word.c_str(), name.c_str(), 0) == 0) names.push_back(name);
+    if (names.size() == before) refuse_name("metric", word, known);
+  }
+  return names;
 }
 
 run::Task loaded_task(const TaskName& name, const TaskLoading& loading) {

@@ -21,6 +21,9 @@ struct TaskName {
 // once. Kind::usage with a suggestion for what is unknown.
 std::vector<TaskName> tasks_named(const std::string& text);
 
+// "aupro_*,pixel_f1_at": names and globs of values in the metric catalogue; the same refusal.
+std::vector<std::string> metrics_named(const std::string& text);
+
 struct TaskLoading {
   std::filesystem::path data_root = {};
   int num_fewshot = 0;

@@ -105,7 +105,8 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task,
 
 void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
                     const std::vector<Marked>& marked, const Plan& plan, const ImageCodec& codec,
-                    const store::RunFolder& folder, const ScoreOptions& options) {
+                    const store::RunFolder& folder, ScoreOptions options) {
+  options.metric.wanted = plan.pixel_metrics;
   const PixelInput input{&task, &marked, &codec, &folder};
   const std::vector<std::size_t> samples = samples_with_maps(input);
   if (samples.empty() || plan.pixel_metrics.empty()) return;
@@ -130,6 +131,16 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
     // Maps are read as they are: there is one scorer.
     add_rows(rows, family, plan.pixel_metrics, task.full_name(), "corrected", values, pooled);
   }
+}
+
+// What the suite reports and what the user asked for beside it.
+Plan extended(Plan plan, const std::vector<std::string>& more) {
+  for (const MetricEntry& family : metrics::metric_catalogue()) {
+    auto& names = family.pixel ? plan.pixel_metrics : plan.image_metrics;
+    for (const metrics::ValueInfo& info : family.gives)
+      if (wanted(more, info) && !wanted(names, info)) names.push_back(info.name);
+  }
+  return plan;
 }
 
 store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& marked,
@@ -163,7 +174,7 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
     const std::vector<Marked> all = marked(task, answers);
     for (const Marked& one : all)
       outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
-    const Plan plan = task.suite->plan();
+    const Plan plan = extended(task.suite->plan(), options.more_metrics);
     summary.tasks.push_back(task_summary(task, all, plan));
     add_image_rows(summary.rows, task, all, plan, options);
     add_pixel_rows(summary.rows, task, all, plan, codec, folder, options);

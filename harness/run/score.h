@@ -20,6 +20,7 @@ struct ScoreOptions {
   metrics::MetricOptions metric = {};  // threads and seed too
   int map_side = 0;      // evaluation size of pixel metrics: side x side; 0: the size of the mask
   double map_sigma = 0;  // Gaussian blur of the up-sampled map, in pixels; 0: none
+  std::vector<std::string> more_metrics = {};  // values beside those of the task, by name
   const StopFlag* stop = nullptr;
   std::function<void(const std::string& what, std::int64_t done, std::int64_t of)> progress = {};
 };

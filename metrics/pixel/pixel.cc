@@ -1,15 +1,20 @@
-// Family "pixel": exact AUROC, AP, F1-max and AUPRO over all pixels of a class, normal pictures
-// included.
-#include "metrics/pixel/pixel_stream.h"
+// Family "pixel": exact AUROC, AP, F1-max, F1 at a threshold and AUPRO over all pixels of a class,
+// normal pictures included.
+#include <algorithm>
 
+#include "metrics/binary/decision_metrics.h"
 #include "metrics/metric.h"
+#include "metrics/pixel/pixel_stream.h"
 
 namespace looktwice::metrics {
 namespace {
 
+constexpr int kMvtecPositions = 5000;  // as MVTec's evaluation script is called
+
 class PixelMetric final : public Metric {
  public:
-  explicit PixelMetric(PixelStream stream) : stream_(std::move(stream)) {}
+  PixelMetric(PixelStream stream, double threshold)
+      : stream_(std::move(stream)), threshold_(threshold) {}
 
   int passes() const override { return stream_.passes(); }
   void begin_pass(int pass) override {
@@ -28,7 +33,7 @@ class PixelMetric final : public Metric {
   }
 
   std::unique_ptr<Metric> clone_empty() const override {
-    auto part = std::make_unique<PixelMetric>(stream_.clone_empty());
+    auto part = std::make_unique<PixelMetric>(stream_.clone_empty(), threshold_);
     part->pass_ = pass_;
     return part;
   }
@@ -43,59 +48,101 @@ class PixelMetric final : public Metric {
     // A run that is stopped asks for values too; half the pixels would give a wrong one.
     const bool complete = stream_.complete();
     const PixelResult result = complete ? stream_.result() : PixelResult{};
-    std::string no_anomaly = "no anomalous pixel";
+    std::string no_anomaly = "no anomalous pixel", no_pixel = "no pixel";
     if (!complete)
-      no_anomaly = "not all maps were shown in the last pass";
+      no_anomaly = no_pixel = "not all maps were shown in the last pass";
     else if (result.images == 0)
-      no_anomaly = "no anomaly map with a mask";
+      no_anomaly = no_pixel = "no anomaly map with a mask";
     const std::string one_class = result.anomalous == 0 ? no_anomaly : "no normal pixel";
-    std::vector<Value> values = {
-        value("pixel_auroc", result.auroc, one_class, result),
-        value("pixel_average_precision", result.average_precision, no_anomaly, result),
-        value("pixel_f1_max", {}, no_anomaly, result),
-        value("aupro", result.aupro, one_class, result)};
+    std::vector<Value> values;
+    const auto add = [&](const std::string& name, std::optional<double> value,
+                         const std::string& why_not) {
+      values.push_back({.name = name,
+                        .value = value,
+                        .reason = value ? "" : why_not,
+                        .used = result.images,
+                        .skipped = skipped_});
+    };
+    add("pixel_auroc", result.auroc, one_class);
+    add("pixel_average_precision", result.average_precision, no_anomaly);
+    add("pixel_f1_max", {}, no_anomaly);
     if (result.f1_max) {
-      values[2].value = result.f1_max->value;
-      values[2].threshold = static_cast<double>(result.f1_max->threshold);
-      values[2].reason.clear();
+      values.back().value = result.f1_max->value;
+      values.back().threshold = static_cast<double>(result.f1_max->threshold);
+      values.back().reason.clear();
     }
+    const auto add_decisions = [&](const Confusion& counts, const std::string& suffix,
+                                   double threshold) {
+      const std::string none_called =
+          counts.all() == 0 ? no_pixel : "no pixel was called anomalous";
+      add("pixel_accuracy" + suffix, counts.accuracy(), no_pixel);
+      add("pixel_precision" + suffix, counts.precision(), none_called);
+      add("pixel_recall" + suffix, counts.recall(), no_anomaly);
+      add("pixel_f1" + suffix, counts.f1(), no_anomaly);
+      for (std::size_t i = values.size() - 4; i < values.size(); ++i)
+        values[i].threshold = threshold;
+    };
+    add_decisions(result.at_half, "", 0.5);
+    add_decisions(result.at_threshold, "_at", threshold_);
+    add("aupro", result.aupro, one_class);
+    add("aupro_mvtec", result.aupro_mvtec, one_class);
+    add("aupro_anomalyclip", result.aupro_anomalyclip,
+        result.aupro ? "no two rates below the limit to rescale by" : one_class);
+    // anomalib divides by the last rate of its curve, which it has just interpolated at the limit.
+    add("aupro_anomalib", result.aupro, one_class);
     return values;
   }
 
  private:
-  Value value(const char* name, std::optional<double> value, const std::string& why_not,
-              const PixelResult& result) const {
-    return {.name = name,
-            .value = value,
-            .reason = value ? "" : why_not,
-            .used = result.images,
-            .skipped = skipped_};
-  }
-
   PixelStream stream_;
+  double threshold_;
   int pass_ = -1;
   std::int64_t skipped_ = 0;
 };
 
+std::vector<ValueInfo> infos() {
+  std::vector<ValueInfo> infos = {
+      {"pixel_auroc", "area under the ROC curve of all pixels, ties count half"},
+      {"pixel_average_precision", "average precision of all pixels"},
+      {"pixel_f1_max", "largest F1 of all pixels over all thresholds; ties: the highest"}};
+  for (const auto& [suffix, what] :
+       {std::pair{"", "anomalous = score >= 0.5: maps of 0 and 1 as generated"},
+        std::pair{"_at", "anomalous = score >= --pixel_threshold"}})
+    for (ValueInfo info : decision_values(suffix, what))
+      infos.push_back({"pixel_" + info.name, info.summary + ", of pixels"});
+  infos.push_back({"aupro",
+                   "mean overlap of the 8-connected regions against the false positive rate, up to "
+                   "--fpr_limit"});
+  infos.push_back({"aupro_mvtec",
+                   "AUPRO as MVTec's code has it: 5,000 thresholds among the normal "
+                   "scores, overlap counts score > threshold"});
+  infos.push_back({"aupro_anomalyclip",
+                   "AUPRO as AnomalyCLIP's code has it: 200 equidistant "
+                   "thresholds, kept rates rescaled to [0, 1]"});
+  infos.push_back(
+      {"aupro_anomalib", "AUPRO as anomalib has it: all scores, divided by the last rate"});
+  return infos;
+}
+
+bool asks_for(const MetricOptions& options, const char* name) {
+  return options.wanted.empty() || std::ranges::find(options.wanted, name) != options.wanted.end();
+}
+
 }  // namespace
 
 MetricEntry pixel_metric() {
-  return {
-      .name = "pixel",
-      .pixel = true,
-      .gives = {{"pixel_auroc", "area under the ROC curve of all pixels, ties count half", true},
-                {"pixel_average_precision", "average precision of all pixels", true},
-                {"pixel_f1_max", "largest F1 of all pixels over all thresholds; ties: the highest",
-                 true},
-                {"aupro",
-                 "mean overlap of the 8-connected regions against the false positive rate, up to "
-                 "its limit",
-                 true}},
-      .make = [](const MetricOptions& options) -> std::unique_ptr<Metric> {
-        return std::make_unique<PixelMetric>(PixelStream({.fpr_limit = options.fpr_limit,
-                                                          .threshold = options.threshold,
-                                                          .threads = options.threads}));
-      }};
+  return {.name = "pixel",
+          .pixel = true,
+          .gives = infos(),
+          .make = [](const MetricOptions& options) -> std::unique_ptr<Metric> {
+            PixelStream stream(
+                {.fpr_limit = options.fpr_limit,
+                 .threshold = options.pixel_threshold,
+                 .equidistant_scores = asks_for(options, "aupro_anomalyclip"),
+                 .equidistant_positions = asks_for(options, "aupro_mvtec") ? kMvtecPositions : 0,
+                 .threads = options.threads});
+            return std::make_unique<PixelMetric>(std::move(stream), options.pixel_threshold);
+          }};
 }
 
 }  // namespace looktwice::metrics

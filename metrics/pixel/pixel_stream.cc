@@ -133,8 +133,9 @@ PixelResult PixelStream::result() const {
                         .f1_max = tally.f1_max(),
                         .aupro = tally.aupro(),
                         .aupro_anomalyclip = tally.aupro_equidistant_scores(),
-                        .aupro_mvtec_positions = tally.aupro_equidistant_positions(),
-                        .at_threshold = tally.at_threshold()};
+                        .aupro_mvtec = tally.aupro_equidistant_positions(),
+                        .at_threshold = tally.at_threshold(),
+                        .at_half = tally.at_half()};
   return *result_;
 }
 

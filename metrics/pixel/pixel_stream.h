@@ -21,8 +21,8 @@ namespace looktwice::metrics {
 struct PixelOptions {
   double fpr_limit = 0.3;           // of AUPRO, in (0, 1]
   double threshold = 0.5;           // of accuracy, precision, recall and F1
-  bool equidistant_scores = false;  // AnomalyCLIP's AUPRO as well
-  int equidistant_positions = 0;    // the older MVTec AUPRO as well, at so many thresholds
+  bool equidistant_scores = false;  // AnomalyCLIP's AUPRO as well: reads all scores twice
+  int equidistant_positions = 0;    // MVTec's AUPRO as well, at so many thresholds
   int threads = 1;                  // of the sort; never changes a bit
 };
 
@@ -31,8 +31,8 @@ struct PixelResult {
   std::int64_t images = 0, normal = 0, anomalous = 0, regions = 0;
   std::optional<double> auroc = {}, average_precision = {};
   std::optional<Peak> f1_max = {};
-  std::optional<double> aupro = {}, aupro_anomalyclip = {}, aupro_mvtec_positions = {};
-  Confusion at_threshold = {};
+  std::optional<double> aupro = {}, aupro_anomalyclip = {}, aupro_mvtec = {};
+  Confusion at_threshold = {}, at_half = {};  // the given threshold; 0.5
 };
 
 class PixelStream {

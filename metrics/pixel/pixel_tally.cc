@@ -12,6 +12,7 @@ namespace {
 
 // Regions of at most this size have a place in an array, larger ones in a map.
 constexpr std::uint32_t kSmall = 1 << 16;
+constexpr double kHalf = 0.5;
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
@@ -75,8 +76,9 @@ PixelTally::PixelTally(const PixelPlan& plan, std::int64_t normal, std::int64_t 
 
 std::vector<float> PixelTally::marks() const {
   std::vector<float> marks = thresholds_;
-  const float threshold = least_float(plan_.threshold);
-  if (std::isfinite(threshold)) marks.push_back(threshold);
+  for (const double asked : {plan_.threshold, kHalf})
+    if (const float threshold = least_float(asked); std::isfinite(threshold))
+      marks.push_back(threshold);
   return marks;
 }
 
@@ -99,10 +101,10 @@ void PixelTally::take(float score, std::uint64_t above, std::uint64_t equal,
     for (auto at = found.first; at != found.second; ++at)
       normal_above_threshold_[static_cast<std::size_t>(at - thresholds_.begin())] = above;
   }
-  if (static_cast<double>(score) >= plan_.threshold) {
-    at_threshold_.true_positives = static_cast<std::int64_t>(found_ + here);
-    at_threshold_.false_positives = static_cast<std::int64_t>(above + equal);
-  }
+  const Confusion called_here = {.true_positives = static_cast<std::int64_t>(found_ + here),
+                                 .false_positives = static_cast<std::int64_t>(above + equal)};
+  if (static_cast<double>(score) >= plan_.threshold) at_threshold_ = called_here;
+  if (static_cast<double>(score) >= kHalf) at_half_ = called_here;
   if (here == 0) return;
 
   found_ += here;
@@ -163,7 +165,14 @@ std::optional<Peak> PixelTally::f1_max() const {
 }
 
 Confusion PixelTally::at_threshold() const {
-  Confusion counts = at_threshold_;
+  return completed(at_threshold_);
+}
+
+Confusion PixelTally::at_half() const {
+  return completed(at_half_);
+}
+
+Confusion PixelTally::completed(Confusion counts) const {
   counts.false_negatives = static_cast<std::int64_t>(anomalous_) - counts.true_positives;
   counts.true_negatives = static_cast<std::int64_t>(normal_) - counts.false_positives;
   return counts;

@@ -53,10 +53,14 @@ class PixelTally {
   // Mean over regions of their overlap against the false positive rate, from 0 to the limit,
   // divided by it.
   std::optional<double> aupro() const;
-  std::optional<double> aupro_anomalib() const;
+  // Thresholds at equidistant positions of the sorted normal scores, overlap counts score >
+  // threshold, (1, 1) added: MVTec's evaluation code.
   std::optional<double> aupro_equidistant_positions() const;
+  // 200 thresholds between the lowest and the highest score, false positive rates below the limit
+  // only, rescaled to [0, 1] by their own range: AnomalyCLIP's.
   std::optional<double> aupro_equidistant_scores() const;
   Confusion at_threshold() const;
+  Confusion at_half() const;  // threshold 0.5: the decisions of a map of 0 and 1
 
  private:
   struct AreaSum {           // over the pixels of regions of one size
@@ -68,6 +72,7 @@ class PixelTally {
   AreaSum& area_sum(std::uint32_t size);
   void take_shares(std::span<const std::uint32_t> sizes, std::uint64_t above, std::uint64_t equal);
   std::optional<double> area_under(double normal_limit) const;
+  Confusion completed(Confusion counts) const;
 
   PixelPlan plan_ = {};
   std::uint64_t normal_ = 0, anomalous_ = 0, regions_ = 0;
@@ -79,7 +84,7 @@ class PixelTally {
   std::vector<AreaSum> small_ = {};  // by size
   std::map<std::uint32_t, AreaSum> large_ = {};
   std::uint64_t crossing_above_ = 0, crossing_equal_ = 0;
-  Confusion at_threshold_ = {};
+  Confusion at_threshold_ = {}, at_half_ = {};
   // Overlap of all regions at position or threshold j, in units of 2^-kShareBits: exact addition
   // needs whole numbers.
   static constexpr int kShareBits = 96;

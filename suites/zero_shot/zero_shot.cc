@@ -109,7 +109,7 @@ class ZeroShot final : public Suite {
         .published = is_published(entry_.name) ? "anomaly_ov_table2" : "",
         .variant = variant_};
     if (entry_.has_masks)
-      plan.pixel_metrics = {"pixel_auroc", "pixel_average_precision", "pixel_f1_max"};
+      plan.pixel_metrics = {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro"};
     return plan;
   }
 

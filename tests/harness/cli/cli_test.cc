@@ -51,6 +51,8 @@ TEST(Cli, MistakesAreNamedWithTheExitCodeOfTheirKind) {
       {run({"--fail_on_error", "50x"}), 2, "a count (5) or a share (1%)"},
       {run({"--map_dtype", "bf16"}), 2, "float32 or float16"},
       {run({"--fpr_limit", "0"}), 2, "--fpr_limit"},
+      {run({"--metrics", "aupro_mvtek"}), 2, "did you mean 'aupro_mvtec'"},
+      {run({"--pixel_threshold", "inf"}), 2, "--pixel_threshold"},
       {run({"--threads", "-3"}), 2, "--threads"},
       {run({"--config", "/nowhere.yaml"}), 2, "/nowhere.yaml"},
       {run({"--data_root", "/nowhere"}), 4, "/nowhere"},
@@ -121,6 +123,25 @@ TEST(Cli, ConfigurationFilesAreRefusedWithTheirPlace) {
     EXPECT_EQ(done.code, 2) << text << done.err;
     EXPECT_NE(done.err.find(message), std::string::npos) << text << done.err;
   }
+}
+
+TEST(Cli, MoreMetricsThanTheTaskReports) {
+  const auto rows = [](const std::vector<std::string>& more) {
+    std::map<std::string, store::Row> pooled;
+    EXPECT_EQ(finished(unit().command("metrics", more)).code, 0);
+    for (const store::Row& row : store::read_summary(unit().run("metrics") / "summary.json").rows)
+      if (row.group == "pooled" && row.scorer == "corrected") pooled[row.metric] = row;
+    return pooled;
+  };
+  const auto before = rows({});
+  EXPECT_TRUE(before.contains("aupro") && !before.contains("aupro_mvtec"));
+  const auto after = rows({"--metrics", "aupro_*,pixel_f1,pixel_*_at", "--pixel_threshold", "6.5"});
+  EXPECT_EQ(after.size(), before.size() + 8);
+  EXPECT_EQ(after.at("aupro_anomalib").value, before.at("aupro").value);
+  EXPECT_EQ(after.at("pixel_auroc").value, before.at("pixel_auroc").value);
+  EXPECT_EQ(after.at("pixel_f1_at").threshold, 6.5);
+  EXPECT_EQ(after.at("pixel_f1").threshold, 0.5);
+  EXPECT_TRUE(after.at("aupro_mvtec").value && after.at("aupro_anomalyclip").value);
 }
 
 TEST(Cli, ALimitMarksTheRunPartialAndKeepsItOffLeaderboards) {
