@@ -52,12 +52,12 @@ struct Value {
 };
 
 struct MetricOptions {
-  double threshold = 0.5;  // of accuracy, precision, recall, F1 at a threshold
+  double threshold = 0.5;        // of accuracy, precision, recall, F1 at a threshold
   double pixel_threshold = 0.5;  // the same of pixels
   double fpr_limit = 0.3;        // of AUPRO
-  std::uint64_t seed = 0;  // of the bootstrap
-  int resamples = 1000;    // 0: no bootstrap
-  int threads = 1;         // never changes the result
+  std::uint64_t seed = 0;        // of the bootstrap
+  int resamples = 1000;          // 0: no bootstrap
+  int threads = 1;               // never changes the result
   // Names of the values that will be read; empty: all. A family may leave out the work for others.
   std::vector<std::string> wanted = {};
 };

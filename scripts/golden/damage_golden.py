@@ -60,7 +60,8 @@ def main():
     warnings.simplefilter("ignore")
     cases = []
     for name, errors in BASES.items():
-        data = (DATA / name).read_bytes()
+        folder = DATA.parent / "fixtures/image" if name.startswith("files/") else DATA
+        data = (folder / name).read_bytes()
         cuts = [verdict(data[: len(data) * percent // 100]) for percent in range(100)]
         changes = [verdict(damaged(data, case)) for case in range(errors)]
         cases.append({"file": name, "cuts": " ".join(cuts), "changes": " ".join(changes)})

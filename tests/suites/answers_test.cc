@@ -23,9 +23,13 @@ void expect_readings(const char* file, std::size_t count) {
   }
 }
 
-TEST(YesNo, ReadsTheLabelledCorpus) { expect_readings("yes_no.jsonl", 203); }
+TEST(YesNo, ReadsTheLabelledCorpus) {
+  expect_readings("yes_no.jsonl", 203);
+}
 
-TEST(YesNo, ReadsComposedRepliesAsPythonDoes) { expect_readings("yes_no_composed.jsonl", 500); }
+TEST(YesNo, ReadsComposedRepliesAsPythonDoes) {
+  expect_readings("yes_no_composed.jsonl", 500);
+}
 
 TEST(YesNo, BytesThatAreNoTextSeparateWords) {
   EXPECT_EQ(corrected_yes("\xFFyes\xFE"), true);

@@ -83,7 +83,7 @@ File png(std::uint32_t width, std::uint32_t height, int bits, int colour, const 
 
 // A JPEG with another size in its frame header.
 File resized_jpeg(const std::string& name, int width, int height) {
-  std::string text = text_of(bytes_of(data_path("image/files/" + name)));
+  std::string text = text_of(bytes_of(data_path("fixtures/image/files/" + name)));
   std::size_t frame = text.find("\xff\xc0");
   if (frame == std::string::npos) frame = text.find("\xff\xc2");
   text[frame + 5] = static_cast<char>(height >> 8);

@@ -74,10 +74,15 @@ std::vector<nlohmann::json> golden_cases() {
   return nlohmann::json::parse(in).at("cases");
 }
 
+// Of the fixtures, or of our own modes.
+std::filesystem::path whole_file(const std::string& name) {
+  return data_path((name.starts_with("files/") ? "fixtures/image/" : "image/") + name);
+}
+
 TEST(Damage, FilesCutAtEveryPercentEqualPillow) {
   const auto codec = make_codec();
   for (const auto& wanted : golden_cases()) {
-    const auto file = bytes_of(data_path("image/" + std::string(wanted.at("file"))));
+    const auto file = bytes_of(whole_file(wanted.at("file")));
     const std::vector<std::string> expected = words_of(wanted.at("cuts"));
     for (std::size_t percent = 0; percent < 100; ++percent)
       EXPECT_EQ(verdict(*codec, std::span(file).first(file.size() * percent / 100)),
@@ -94,7 +99,7 @@ const std::set<std::pair<std::string, std::size_t>> kKnownDifferences = {
 TEST(Damage, ChangedBytesEqualPillow) {
   const auto codec = make_codec({.max_pixels = 4'000'000});
   for (const auto& wanted : golden_cases()) {
-    const auto file = bytes_of(data_path("image/" + std::string(wanted.at("file"))));
+    const auto file = bytes_of(whole_file(wanted.at("file")));
     const std::vector<std::string> expected = words_of(wanted.at("changes"));
     for (std::size_t number = 0; number < expected.size(); ++number) {
       if (kKnownDifferences.contains({wanted.at("file"), number})) continue;

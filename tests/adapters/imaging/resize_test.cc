@@ -10,30 +10,13 @@
 
 #include "adapters/imaging/resize_rows.h"
 #include "harness/core/hash.h"
+#include "tests/adapters/imaging/filter_names.h"
 #include "tests/support/files.h"
-#include "tests/support/safetensors.h"
 
 namespace looktwice::imaging {
 namespace {
 
 using test::data_path;
-
-Filter filter_named(const std::string& name) {
-  if (name == "nearest") return Filter::nearest;
-  if (name == "box") return Filter::box;
-  if (name == "bilinear") return Filter::bilinear;
-  if (name == "hamming") return Filter::hamming;
-  if (name == "bicubic") return Filter::bicubic;
-  EXPECT_EQ(name, "lanczos");
-  return Filter::lanczos;
-}
-
-Image image_of(const test::Tensor& tensor) {
-  return {.width = static_cast<int>(tensor.shape[1]),
-          .height = static_cast<int>(tensor.shape[0]),
-          .channels = tensor.shape.size() == 3 ? static_cast<int>(tensor.shape[2]) : 1,
-          .pixels = tensor.as<std::uint8_t>()};
-}
 
 Image random_image(int width, int height, int channels, std::mt19937& random) {
   Image image{.width = width, .height = height, .channels = channels};
@@ -42,42 +25,6 @@ Image random_image(int width, int height, int channels, std::mt19937& random) {
   for (std::uint8_t& value : image.pixels)
     value = static_cast<std::uint8_t>(random() % 3 == 0 ? random() : random() % 2 * 255);
   return image;
-}
-
-nlohmann::json manifest() {
-  std::ifstream in(data_path("image/manifest.json"));
-  return nlohmann::json::parse(in);
-}
-
-TEST(Resize, EveryFixtureEqualsPillow) {
-  const test::Safetensors tensors(data_path("image/resize.safetensors"));
-  const nlohmann::json cases = manifest();
-  int count = 0;
-  for (const char* list : {"resize", "boxes"})
-    for (const auto& wanted : cases.at(list)) {
-      const test::Tensor& source = tensors[wanted.at("src")];
-      const test::Tensor& expected = tensors[wanted.at("out")];
-      const Filter filter = filter_named(wanted.at("filter"));
-      const int width = wanted.at("width"), height = wanted.at("height");
-      ++count;
-      if (source.type == "F32") {
-        EXPECT_EQ(resized(source.as<float>(), static_cast<int>(source.shape[1]),
-                          static_cast<int>(source.shape[0]), width, height, filter),
-                  expected.as<float>())
-            << wanted.at("out");
-        continue;
-      }
-      std::optional<Box> box;
-      if (wanted.contains("box"))
-        box = Box{wanted["box"][0], wanted["box"][1], wanted["box"][2], wanted["box"][3]};
-      const Image image = image_of(source);
-      EXPECT_EQ(resized(image, width, height, filter, box).pixels, expected.as<std::uint8_t>())
-          << wanted.at("out");
-      EXPECT_EQ(resized_plain(image, width, height, filter, box).pixels,
-                expected.as<std::uint8_t>())
-          << wanted.at("out");
-    }
-  EXPECT_EQ(count, 145);
 }
 
 // Sizes and boxes that the fixtures lack; scripts/golden/resize_golden.py made the hashes and the
