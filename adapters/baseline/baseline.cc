@@ -90,6 +90,7 @@ class Baseline final : public Adapter {
     std::vector<std::exception_ptr> thrown(static_cast<std::size_t>(std::max(1, setting_.threads)));
     {
       std::vector<std::jthread> threads;
+      threads.reserve(thrown.size());
       for (std::exception_ptr& mine : thrown)
         threads.emplace_back([&] {
           try {

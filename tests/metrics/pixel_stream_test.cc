@@ -11,6 +11,7 @@
 
 #include "metrics/catalogue.h"
 #include "tests/metrics/pixel_reference.h"
+#include "tests/support/sanitized.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -259,6 +260,7 @@ TEST(PixelStream, APassThatShowsOtherPixelsIsNoResult) {
 }
 
 TEST(PixelStream, MoreThan2To31PixelsAndEqualScores) {
+  if (test::kSanitized) GTEST_SKIP() << "minutes under a sanitizer";
   // One map of 2^22 equal scores shown 513 times; float32 sums stop at 2^24, int at 2^31. Any width
   // will do.
   constexpr int kSide = 2048, kTimes = 513;

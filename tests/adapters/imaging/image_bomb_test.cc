@@ -14,20 +14,14 @@
 #include "adapters/imaging/codec.h"
 #include "harness/core/error.h"
 #include "tests/support/files.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LOOKTWICE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define LOOKTWICE_SANITIZED 1
-#endif
-#endif
+#include "tests/support/sanitized.h"
 
 namespace looktwice::imaging {
 namespace {
 
 using test::bytes_of;
 using test::data_path;
+using test::kSanitized;
 
 using File = std::vector<std::byte>;
 
@@ -207,12 +201,6 @@ int ending_of(const std::function<void()>& decode) {
     return kOtherError;
   }
 }
-
-#ifdef LOOKTWICE_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 void expect_refusal_in_child(const Bomb& bomb, const char* how,
                              const std::function<void()>& decode) {

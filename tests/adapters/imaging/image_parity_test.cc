@@ -1,5 +1,6 @@
-// Decoding, resizing, preprocessing and tiling against what Pillow, transformers and Anomaly-OneVision
-// gave: the folders image/ and anomaly_ov/ of the fixtures, whatever their seed and sizes.
+// Decoding, resizing, preprocessing and tiling against what Pillow, transformers and
+// Anomaly-OneVision gave: the folders image/ and anomaly_ov/ of the fixtures, whatever their seed
+// and sizes.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -115,8 +116,8 @@ TEST(ImageParity, PreparedPicturesEqualTransformers) {
     if (cropped) {
       const Image image = codec->decode(file);
       const Size fitting = shortest_edge_size(image.width, image.height, size["shortest_edge"]);
-      const Image square =
-          centre_crop(resized(image, fitting.width, fitting.height, Filter::bicubic), width, height);
+      const Image square = centre_crop(
+          resized(image, fitting.width, fitting.height, Filter::bicubic), width, height);
       normalise(square, value_table(normalisation), values);
     } else {
       prepare(file, {.width = width, .height = height, .normalisation = normalisation}, values);

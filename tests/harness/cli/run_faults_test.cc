@@ -12,6 +12,7 @@
 #include "harness/store/run_folder.h"
 #include "tests/harness/cli/unit.h"
 #include "tests/support/faults.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/soak.h"
 
 namespace looktwice {
@@ -211,17 +212,9 @@ TEST_F(Faults, ASecondProcessIsRefusedByName) {
   resume_gives_expected("after the lock was freed");
 }
 
-// Under a sanitizer the program has an allocator of its own, and more memory than a limit allows.
-constexpr bool kSanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#else
-    false;
-#endif
-
 // A7
 TEST_F(Faults, AnAllocationThatFailsCostsNoAnswer) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer replaces the allocator";
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer replaces the allocator";
   const fs::path log = unit_->root() / "allocations";
   start_again();
   Command counting = unit_->command();
@@ -246,7 +239,7 @@ TEST_F(Faults, AnAllocationThatFailsCostsNoAnswer) {
 
 // A7
 TEST_F(Faults, LittleMemoryIsAnErrorNotACrash) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer maps terabytes";
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer maps terabytes";
   std::string line;
   for (const std::string& word : unit_->command().arguments) line += "'" + word + "' ";
   for (int megabytes = 24; megabytes <= 200; megabytes += soak() ? 8 : 44) {
