@@ -2,8 +2,8 @@
 // fit is found.
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string>
+#include <tuple>
 
 #include "adapters/imaging/codec.h"
 #include "suites/datasets/verify.h"
@@ -56,38 +56,86 @@ std::vector<MaskCase> cases() {
   };
 }
 
-class Masks : public ::testing::TestWithParam<MaskCase> {};
+std::string png_of(const ImageCodec& codec, const Image& image) {
+  const auto bytes = codec.encode_png(image);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
-TEST_P(Masks, MeanWhatIsNotZero) {
+void expect_findings(const std::string& dataset, const Miniature& mini, const MaskCase& given) {
   const auto codec = imaging::make_codec();
-  const auto png = [&](const Image& image) {
-    const auto bytes = codec->encode_png(image);
-    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
-  Miniature mini;
-  const std::string folder = "mvtec_loco/pushpins/";
-  mini.text(folder + "test/good/000.png", png(blank(8, 6, 3)));
-  mini.text(folder + "test/logical_anomalies/000.png", png(with(blank(8, 6, 3), 0, 9)));
-  int number = 0;
-  for (const Image& mask : GetParam().masks)
-    mini.text(
-        folder + "ground_truth/logical_anomalies/000/" + Miniature::padded(number++, 3) + ".png",
-        png(mask));
-  const DatasetEntry entry = testing::dataset_named("loco");
+  const DatasetEntry entry = testing::dataset_named(dataset);
   const Verification result =
       verify(entry, entry.load({.root = mini.path(), .codec = codec}), "", *codec, 1);
   std::vector<std::string> found;
   for (const Finding& finding : result.findings)
     if (finding.what.find("mask") != std::string::npos) found.push_back(finding.what);
-  EXPECT_EQ(found, GetParam().finding.empty() ? std::vector<std::string>{}
-                                              : std::vector{GetParam().finding});
-  EXPECT_EQ(result.masks, static_cast<std::int64_t>(GetParam().masks.size()));
+  EXPECT_EQ(found, given.finding.empty() ? std::vector<std::string>{} : std::vector{given.finding});
+  EXPECT_EQ(result.masks, static_cast<std::int64_t>(given.masks.size()));
 }
 
-std::string mask_name(const ::testing::TestParamInfo<MaskCase>& info) {
-  return info.param.name;
+class SeveralMasks : public ::testing::TestWithParam<MaskCase> {};
+
+TEST_P(SeveralMasks, MeanWhatIsNotZeroInAnyOfThem) {
+  const auto codec = imaging::make_codec();
+  Miniature mini;
+  const std::string folder = "mvtec_loco/pushpins/";
+  mini.text(folder + "test/good/000.png", png_of(*codec, blank(8, 6, 3)));
+  mini.text(folder + "test/logical_anomalies/000.png", png_of(*codec, with(blank(8, 6, 3), 0, 9)));
+  int number = 0;
+  for (const Image& mask : GetParam().masks)
+    mini.text(
+        folder + "ground_truth/logical_anomalies/000/" + Miniature::padded(number++, 3) + ".png",
+        png_of(*codec, mask));
+  expect_findings("loco", mini, GetParam());
 }
-INSTANTIATE_TEST_SUITE_P(Files, Masks, ::testing::ValuesIn(cases()), mask_name);
+
+INSTANTIATE_TEST_SUITE_P(Files, SeveralMasks, ::testing::ValuesIn(cases()),
+                         [](const auto& each) { return each.param.name; });
+
+// Where a set keeps a normal picture, an anomalous one and its mask.
+struct Layout {
+  std::string dataset, normal, anomalous, mask;
+};
+
+const Layout kLayouts[] = {
+    {"mvtec", "mvtec/bottle/test/good/000.png", "mvtec/bottle/test/broken_large/000.png",
+     "mvtec/bottle/ground_truth/broken_large/000_mask.png"},
+    {"visa", "visa/candle/test/good/0000.JPG", "visa/candle/test/bad/000.JPG",
+     "visa/candle/ground_truth/bad/000.png"},
+    {"btad", "btad/01/test/ok/0000.bmp", "btad/01/test/ko/0000.bmp",
+     "btad/01/ground_truth/ko/0000.png"},
+    {"mpdd", "mpdd/tubes/test/good/000.png", "mpdd/tubes/test/anomalous/000.png",
+     "mpdd/tubes/ground_truth/anomalous/000_mask.png"},
+    {"goodsad", "goodsad/drink_can/test/good/000.jpg", "goodsad/drink_can/test/dented/000.jpg",
+     "goodsad/drink_can/ground_truth/dented/000.png"},
+    {"folder", "test/good/000.png", "test/bad/000.png", "ground_truth/bad/000.png"},
+};
+
+class OneMask : public ::testing::TestWithParam<std::tuple<Layout, MaskCase>> {};
+
+TEST_P(OneMask, MeansWhatIsNotZero) {
+  const auto& [layout, given] = GetParam();
+  const auto codec = imaging::make_codec();
+  Miniature mini;
+  mini.text(layout.normal, png_of(*codec, blank(8, 6, 3)));
+  mini.text(layout.anomalous, png_of(*codec, with(blank(8, 6, 3), 0, 9)));
+  mini.text(layout.mask, png_of(*codec, given.masks.front()));
+  expect_findings(layout.dataset, mini, given);
+}
+
+std::vector<MaskCase> cases_of_one_mask() {
+  std::vector<MaskCase> all = cases();
+  std::erase_if(all, [](const MaskCase& each) { return each.masks.size() != 1; });
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sets, OneMask,
+                         ::testing::Combine(::testing::ValuesIn(kLayouts),
+                                            ::testing::ValuesIn(cases_of_one_mask())),
+                         [](const auto& each) {
+                           return std::get<0>(each.param).dataset + "_" +
+                                  std::get<1>(each.param).name;
+                         });
 
 }  // namespace
 }  // namespace looktwice::datasets
