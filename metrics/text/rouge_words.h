@@ -1,0 +1,48 @@
+// Words as rouge_score cuts them, and numbers in their place: equal words, equal numbers.
+// Not here: other languages' words. Source: rouge_score 0.1.2, tokenize.py.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/text/lcs.h"
+
+namespace looktwice::metrics {
+
+// Maximal runs of [a-z0-9] in the lower-case text. Every other byte, of any encoding, separates;
+// two characters beyond ASCII have a lower case within: U+0130 gives "i", U+212A gives "k".
+// stem: Porter's stem of words of more than three letters.
+class RougeWords {
+ public:
+  explicit RougeWords(bool stem = false) : stem_(stem) {}
+
+  // Forgets all words; memory stays.
+  void clear();
+  // Appends the numbers of the text's words: new words get new numbers, from 0 on.
+  void add(std::string_view text, std::vector<Token>& tokens) { each_word(text, true, tokens); }
+  // Appends the numbers of known words, kNoToken for others.
+  void find(std::string_view text, std::vector<Token>& tokens) { each_word(text, false, tokens); }
+  std::size_t size() const { return words_.size(); }
+
+ private:
+  struct Word {
+    std::size_t at = 0, length = 0;  // in letters_
+  };
+  struct Slot {
+    std::uint64_t key = 0;  // of at most eight letters: the letters themselves; 0: empty
+    Token token = 0;
+  };
+  void each_word(std::string_view text, bool add, std::vector<Token>& tokens);
+  Token token_of(std::uint64_t key, std::size_t at, std::size_t length, bool add);
+  void grow();
+
+  bool stem_ = false;
+  std::string letters_ = {};  // of all words, one behind the other
+  std::string word_ = {};     // being stemmed
+  std::vector<Word> words_ = {};
+  std::vector<Slot> slots_ = {};
+};
+
+}  // namespace looktwice::metrics
