@@ -94,7 +94,7 @@ void PictureFolder::forget_old() {
 fs::path PictureFolder::left_by_program(const std::string& name) const {
   if (name.find('\0') != std::string::npos) throw Error(Kind::data, "a file name with a NUL byte");
   std::error_code failed;
-  const fs::path real = fs::canonical(path_ / name, failed);  // an absolute name replaces path_
+  fs::path real = fs::canonical(path_ / name, failed);  // an absolute name replaces path_
   if (failed) throw Error(Kind::data, "'" + printable(name) + "': " + failed.message());
   if (std::mismatch(path_.begin(), path_.end(), real.begin(), real.end()).first != path_.end())
     throw Error(Kind::data,

@@ -177,7 +177,7 @@ class Run {
   }
 
   store::Summary score(const store::RunFolder& folder) {
-    const store::Summary summary = run::score(
+    store::Summary summary = run::score(
         tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label}, score_options_);
     line_.finish();
     return summary;

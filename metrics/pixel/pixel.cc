@@ -108,7 +108,7 @@ std::vector<ValueInfo> infos() {
   for (const auto& [suffix, what] :
        {std::pair{"", "anomalous = score >= 0.5: maps of 0 and 1 as generated"},
         std::pair{"_at", "anomalous = score >= --pixel_threshold"}})
-    for (ValueInfo info : decision_values(suffix, what))
+    for (const ValueInfo& info : decision_values(suffix, what))
       infos.push_back({"pixel_" + info.name, info.summary + ", of pixels"});
   infos.push_back({"aupro",
                    "mean overlap of the 8-connected regions against the false positive rate, up to "

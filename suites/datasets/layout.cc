@@ -120,7 +120,7 @@ std::string relative_of(std::string_view id) {
 std::string twin_key(std::string_view name) {
   const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
   if (std::all_of(name.begin(), name.end(), is_ascii)) return lower_ascii(name);
-  const std::string text = valid_utf8(name);
+  std::string text = valid_utf8(name);
   UErrorCode fault = U_ZERO_ERROR;
   std::u16string wide(text.size() + 1, u'\0'), folded(4 * wide.size(), u'\0'),
       normal(4 * folded.size(), u'\0');

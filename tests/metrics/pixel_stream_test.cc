@@ -85,8 +85,8 @@ TEST(PixelStream, EqualsTheDefinitionsOnRandomMaps) {
   for (const auto& [name, score] : kinds)
     for (unsigned seed = 0; seed < 12; ++seed) {
       Random random(seed);
-      const auto pictures =
-          reference::random_pictures(random, 4, 11, [&](bool a) { return score(random, a); });
+      const auto pictures = reference::random_pictures(
+          random, 4, 11, [&, &score = score](bool a) { return score(random, a); });
       for (const double limit : {0.3, 0.05, 1.0}) {
         const reference::Result expected = reference::result(pictures, limit);
         const PixelResult result = streamed(pictures, {.fpr_limit = limit});

@@ -33,7 +33,7 @@ class TemporaryFolder {
 
   // Writes a file below the folder, with its parents.
   std::filesystem::path file(const std::string& name, std::string_view content) const {
-    const std::filesystem::path path = path_ / name;
+    std::filesystem::path path = path_ / name;
     std::filesystem::create_directories(path.parent_path());
     std::ofstream out(path, std::ios::binary);
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
@@ -64,7 +64,7 @@ class NetpbmCodec final : public ImageCodec {
   }
 
   Image decode(std::span<const std::byte> file) const override {
-    const Image image = decode_any(file);
+    Image image = decode_any(file);
     if (image.channels == 3) return image;
     Image rgb{.width = image.width, .height = image.height, .channels = 3};
     for (const std::uint8_t value : image.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);

@@ -60,8 +60,9 @@ Prediction answer(Pictures& pictures, const Image& image, const Arguments& argum
 // The middle of the largest cell, in pixels of the picture.
 std::pair<double, double> peak(const AnomalyMap& map, const Image& image) {
   const auto at = std::max_element(map.values.begin(), map.values.end()) - map.values.begin();
-  return {(static_cast<double>(at % map.width) + 0.5) * image.width / map.width,
-          (static_cast<double>(at / map.width) + 0.5) * image.height / map.height};
+  const auto column = at % map.width, row = at / map.width;
+  return {(static_cast<double>(column) + 0.5) * image.width / map.width,
+          (static_cast<double>(row) + 0.5) * image.height / map.height};
 }
 
 struct Planted {

@@ -10,7 +10,6 @@
 namespace looktwice::adapters {
 namespace {
 
-using looktwice::testing::names_all;
 using looktwice::testing::TemporaryFolder;
 
 class PictureFolderTest : public ::testing::Test {
