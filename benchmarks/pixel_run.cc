@@ -1,6 +1,7 @@
-// pixel_run FOLDER THREADS [REPEATS]: pixel AUROC, AP, F1-max and AUPRO of FOLDER/maps/*.npy
-// (float32) against FOLDER/masks/*.npy (uint8), from disk, timed as a whole; one line of JSON for
-// benchmarks/pixel.py.
+// pixel_run memory|disk FOLDER THREADS [REPEATS]: pixel AUROC, AP, F1-max and AUPRO of
+// FOLDER/maps/*.npy (float32) against FOLDER/masks/*.npy (uint8); one line of JSON for
+// benchmarks/peers/pixel.py. memory: all arrays lie in memory before the clock starts, as the peers
+// have them; disk: from files, as the harness has them.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,6 +22,7 @@
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using looktwice::metrics::PixelResult;
 using looktwice::metrics::PixelStream;
 
@@ -53,21 +54,41 @@ struct Array {
   }
 };
 
-struct Files {
-  std::vector<std::string> maps = {}, masks = {};
+struct Picture {
+  Array<float> map = {};
+  Array<std::uint8_t> mask = {};
+
+  void read(const std::string& file, const std::string& mask_file) {
+    map.read(file, "'<f4'");
+    mask.read(mask_file, "'|u1'");
+  }
 };
 
-Files files_of(const std::filesystem::path& folder) {
-  Files files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "maps"))
-    files.maps.push_back(entry.path());
-  std::sort(files.maps.begin(), files.maps.end());
-  for (const std::string& map : files.maps)
-    files.masks.push_back(folder / "masks" / std::filesystem::path(map).filename());
-  return files;
-}
+struct Data {
+  std::vector<std::string> maps = {}, masks = {};
+  std::vector<Picture> pictures = {};  // empty: from disk
 
-PixelResult evaluated(const Files& files, int threads) {
+  explicit Data(const std::filesystem::path& folder) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "maps"))
+      maps.push_back(entry.path());
+    std::sort(maps.begin(), maps.end());
+    for (const std::string& map : maps)
+      masks.push_back(folder / "masks" / std::filesystem::path(map).filename());
+  }
+
+  void load() {
+    pictures.resize(maps.size());
+    for (std::size_t i = 0; i < maps.size(); ++i) pictures[i].read(maps[i], masks[i]);
+  }
+
+  const Picture& at(std::size_t i, Picture& own) const {
+    if (!pictures.empty()) return pictures[i];
+    own.read(maps[i], masks[i]);
+    return own;
+  }
+};
+
+PixelResult evaluated(const Data& data, int threads) {
   PixelStream stream({.threads = threads});
   for (int pass = 0; pass < stream.passes(); ++pass) {
     stream.begin_pass(pass);
@@ -77,13 +98,12 @@ PixelResult evaluated(const Files& files, int threads) {
     std::atomic<std::size_t> next = 0;
     const auto work = [&](std::size_t t) {
       PixelStream& part = t == 0 ? stream : parts[t - 1];
-      Array<float> map;
-      Array<std::uint8_t> mask;
+      Picture own;
       try {
-        for (std::size_t i = next++; i < files.maps.size(); i = next++) {
-          map.read(files.maps[i], "'<f4'");
-          mask.read(files.masks[i], "'|u1'");
-          part.add(files.maps[i], map.values, mask.values, map.width, map.height);
+        for (std::size_t i = next++; i < data.maps.size(); i = next++) {
+          const Picture& picture = data.at(i, own);
+          part.add(data.maps[i], picture.map.values, picture.mask.values, picture.map.width,
+                   picture.map.height);
         }
       } catch (...) {
         failures[t] = std::current_exception();
@@ -101,30 +121,78 @@ PixelResult evaluated(const Files& files, int threads) {
   return stream.result();
 }
 
+double cpu_seconds() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+double peak_mb() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+// What the machine needs to copy the maps and masks once, on one thread: a bound for any method
+// that reads them.
+double copy_seconds(const Data& data) {
+  std::vector<char> target(std::size_t{64} << 20);
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i) {
+    const auto start = Clock::now();
+    std::size_t at = 0;
+    const auto copy = [&](const void* from, std::size_t bytes) {
+      if (at + bytes > target.size()) at = 0;
+      std::memcpy(target.data() + at, from, std::min(bytes, target.size()));
+      at += bytes;
+    };
+    for (const Picture& picture : data.pictures) {
+      copy(picture.map.values.data(), picture.map.values.size() * sizeof(float));
+      copy(picture.mask.values.data(), picture.mask.values.size());
+    }
+    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return best;
+}
+
+void print(const char* name, const std::vector<double>& values) {
+  std::printf("\"%s\": [", name);
+  for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.4f", i ? ", " : "", values[i]);
+  std::printf("], ");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 3) {
-    std::fprintf(stderr, "usage: pixel_run FOLDER THREADS [REPEATS]\n");
+  if (count < 4) {
+    std::fprintf(stderr, "usage: pixel_run memory|disk FOLDER THREADS [REPEATS]\n");
     return 2;
   }
   try {
-    const int threads = std::max(1, std::atoi(arguments[2])),
-              repeats = count > 3 ? std::atoi(arguments[3]) : 5;
+    Data data(arguments[2]);
+    const bool in_memory = std::strcmp(arguments[1], "memory") == 0;
+    if (in_memory) data.load();
+    const int threads = std::max(1, std::atoi(arguments[3])),
+              repeats = count > 4 ? std::atoi(arguments[4]) : 5;
+    std::printf("{");
+    if (in_memory) std::printf("\"copy\": %.4f, ", copy_seconds(data));
+    const double before_mb = peak_mb();
     PixelResult result;
-    std::printf("{\"seconds\": [");
+    std::vector<double> seconds, cpu;
     for (int i = 0; i < repeats; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      result = evaluated(files_of(arguments[1]), threads);
-      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-      std::printf("%s%.4f", i ? ", " : "", taken.count());
+      const double cpu_before = cpu_seconds();
+      const auto start = Clock::now();
+      result = evaluated(data, threads);
+      seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+      cpu.push_back(cpu_seconds() - cpu_before);
     }
-    rusage usage = {};
-    getrusage(RUSAGE_SELF, &usage);
-    std::printf("], \"peak_mb\": %.0f, \"maps\": %lld, \"pixels\": %lld, \"anomalous\": %lld, ",
-                static_cast<double>(usage.ru_maxrss) / 1024, static_cast<long long>(result.images),
-                static_cast<long long>(result.normal + result.anomalous),
-                static_cast<long long>(result.anomalous));
+    print("seconds", seconds);
+    print("cpu", cpu);
+    std::printf("\"peak_mb\": %.0f, \"peak_before_mb\": %.0f, \"maps\": %lld, \"pixels\": %lld, ",
+                peak_mb(), before_mb, static_cast<long long>(result.images),
+                static_cast<long long>(result.normal + result.anomalous));
+    std::printf("\"anomalous\": %lld, ", static_cast<long long>(result.anomalous));
     std::printf("\"auroc\": %.17g, \"ap\": %.17g, \"f1_max\": %.17g, \"aupro\": %.17g}\n",
                 result.auroc.value_or(0), result.average_precision.value_or(0),
                 result.f1_max ? result.f1_max->value : 0, result.aupro.value_or(0));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -15,11 +16,7 @@
 namespace looktwice::metrics {
 namespace {
 
-// Where to count one pixel: below the `at`-th score of the group, and whether it equals it.
-struct Place {
-  std::uint32_t at = 0;
-  bool equal = false;
-};
+constexpr std::uint32_t kLeading = 1 << 16;  // values of the leading bits
 
 // The number of ascending[0..count) that are smaller than `value`, counted from `start` on, which
 // is not beyond it. Reads up to 8 entries past the end.
@@ -40,30 +37,26 @@ inline std::uint32_t smaller(const std::int16_t* ascending, std::uint32_t count,
 #endif
 }
 
-// leading_bits() of a score is its upper 16 ordered bits, which are signed, counted from the
-// middle.
-constexpr int kMiddle = 1 << 15;
-
+// Where a pixel is counted: twice the scores of the group that are smaller, one more if it equals
+// the next.
 struct FewScores {
   const std::uint16_t* buckets = nullptr;
   const std::int16_t* scores = nullptr;
   std::uint32_t count = 0, shift = 0;
-  Place operator()(std::uint32_t trailing) const {
+  std::uint32_t operator()(std::uint32_t trailing) const {
     const auto value = static_cast<std::int16_t>(trailing ^ 0x8000U);
     const std::uint32_t at = smaller(scores, count, buckets[trailing >> shift], value);
-    return {at, at < count && scores[at] == value};
+    return 2 * at + (at < count && scores[at] == value);
   }
 };
 
 struct ManyScores {
   const std::uint64_t* words = nullptr;
-  [[gnu::always_inline]] Place operator()(std::uint32_t trailing) const {
+  [[gnu::always_inline]] std::uint32_t operator()(std::uint32_t trailing) const {
     const std::uint64_t word = words[trailing >> 5];
-    const std::uint32_t bit = 1U << (trailing & 31);
-    const auto bits = static_cast<std::uint32_t>(word);
-    return {static_cast<std::uint32_t>(word >> 32) +
-                static_cast<std::uint32_t>(std::popcount(bits & (bit - 1))),
-            (bits & bit) != 0};
+    const std::uint32_t place = trailing & 31, bits = static_cast<std::uint32_t>(word);
+    const auto smaller_here = static_cast<std::uint32_t>(std::popcount(bits & ((1U << place) - 1)));
+    return 2 * (static_cast<std::uint32_t>(word >> 32) + smaller_here) + (bits >> place & 1);
   }
 };
 
@@ -72,38 +65,80 @@ inline void prefetch(const void* from, std::size_t bytes) {
     __builtin_prefetch(static_cast<const char*>(from) + at);
 }
 
-// overflow(counts, at) when a count comes round to 0.
+// overflow(slot) when a count comes round to 0.
 template <class Where, class Overflow>
 [[gnu::always_inline]] inline void count_pile(std::span<const std::uint16_t> pile,
-                                              const Where& where, std::uint16_t* below,
-                                              std::uint16_t* equal, const Overflow& overflow) {
+                                              const Where& where, std::uint16_t* slots,
+                                              const Overflow& overflow) {
   for (const std::uint16_t trailing : pile) {
-    const Place place = where(trailing);
-    if (++below[place.at] == 0) [[unlikely]]
-      overflow(below, place.at);
-    if (place.equal && ++equal[place.at] == 0) [[unlikely]]
-      overflow(equal, place.at);
+    const std::uint32_t slot = where(trailing);
+    if (++slots[slot] == 0) [[unlikely]]
+      overflow(slot);
   }
 }
 
-// The same code twice: with the processor's bit counting where there is one (x86 since 2008).
+// One tile of scores as ordered bits, in two halves. What else is asked of it: whether all are
+// finite, whether all are the same.
+struct Halves {
+  std::uint16_t* leading = nullptr;
+  std::uint16_t* trailing = nullptr;
+  bool finite = true, even = true;
+};
+template <std::size_t size>
+[[gnu::always_inline]] inline void split(const float* scores, Halves& halves) {
+  const std::int32_t first = ordered_bits(scores[0]);
+  std::uint32_t not_finite = 0;
+  std::int32_t uneven = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::int32_t ordered = ordered_bits(scores[i]);
+    not_finite |= 0x7f7fffffU - (std::bit_cast<std::uint32_t>(scores[i]) & 0x7fffffffU);
+    uneven |= ordered ^ first;
+    halves.leading[i] = static_cast<std::uint16_t>(leading_bits(ordered));
+    halves.trailing[i] = static_cast<std::uint16_t>(ordered);
+  }
+  halves.finite = not_finite >> 31 == 0;
+  halves.even = uneven == 0;
+}
+
+// The same code twice: for any processor and for one with AVX2 (x86 since 2013).
 template <class Overflow>
-void count_many(std::span<const std::uint16_t> pile, const ManyScores& where, std::uint16_t* below,
-                std::uint16_t* equal, const Overflow& overflow) {
-  count_pile(pile, where, below, equal, overflow);
+void count_many(std::span<const std::uint16_t> pile, const ManyScores& where, std::uint16_t* slots,
+                const Overflow& overflow) {
+  count_pile(pile, where, slots, overflow);
+}
+template <std::size_t size>
+void split_any(const float* scores, Halves& halves) {
+  split<size>(scores, halves);
 }
 #if defined(__x86_64__)
 template <class Overflow>
-[[gnu::target("popcnt")]] void count_many_popcnt(std::span<const std::uint16_t> pile,
-                                                 const ManyScores& where, std::uint16_t* below,
-                                                 std::uint16_t* equal, const Overflow& overflow) {
-  count_pile(pile, where, below, equal, overflow);
+[[gnu::target("avx2,bmi,bmi2,popcnt")]] void count_many_avx2(std::span<const std::uint16_t> pile,
+                                                             const ManyScores& where,
+                                                             std::uint16_t* slots,
+                                                             const Overflow& overflow) {
+  count_pile(pile, where, slots, overflow);
 }
-bool has_popcnt() {
-  static const bool has = __builtin_cpu_supports("popcnt");
+template <std::size_t size>
+[[gnu::target("avx2,bmi,bmi2,popcnt")]] void split_avx2(const float* scores, Halves& halves) {
+  split<size>(scores, halves);
+}
+bool has_avx2() {
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+                          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
   return has;
 }
 #endif
+
+// One line of 64 bytes to where it will not be read soon: the cache is for tables and lines.
+inline void copy_past_cache(std::uint16_t* to, const std::uint16_t* from) {
+#if defined(__SSE2__)
+  auto* target = reinterpret_cast<__m128i*>(to);
+  const auto* source = reinterpret_cast<const __m128i*>(from);
+  for (int i = 0; i < 4; ++i) _mm_stream_si128(target + i, _mm_load_si128(source + i));
+#else
+  std::memcpy(to, from, 64);
+#endif
+}
 
 std::uint16_t* allocated(std::size_t bytes, std::size_t alignment) {
   void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
@@ -119,8 +154,7 @@ std::uint16_t* allocated(std::size_t bytes, std::size_t alignment) {
 
 NormalCounts::NormalCounts(std::shared_ptr<const ScoreTable> table)
     : table_(std::move(table)),
-      below_{std::vector<std::uint16_t>(table_->scores() + table_->groups().size(), 0)},
-      equal_{std::vector<std::uint16_t>(table_->scores(), 0)},
+      slots_{std::vector<std::uint16_t>(2 * (table_->scores() + table_->groups().size()), 0)},
       gaps_(table_->groups().size() + 1, 0),
       locks_(new std::mutex[kLocks]) {}
 
@@ -132,53 +166,48 @@ std::uint64_t NormalCounts::Counter::operator[](std::size_t slot) const {
 
 void NormalCounts::count(std::size_t index, std::span<const std::uint16_t> pile) {
   const ScoreTable::Group& group = table_->groups()[index];
-  std::uint16_t* below = below_.low.data() + group.first + index;
-  std::uint16_t* equal = equal_.low.data() + group.first;
-  const auto overflow = [&](const std::uint16_t* counts, std::uint32_t at) {
+  const std::size_t first = 2 * (group.first + index);
+  std::uint16_t* slots = slots_.low.data() + first;
+  const auto overflow = [&](std::uint32_t slot) {
     const std::lock_guard hold(overflow_lock_);
-    if (counts == below) {
-      ++below_.high[group.first + index + at];
-    } else {
-      ++equal_.high[group.first + at];
-    }
+    ++slots_.high[first + slot];
   };
   const bool fetch = pile.size() * 4 > group.count;  // else most of it in vain
-  if (fetch) prefetch(below, group.count * sizeof *below);
+  if (fetch) prefetch(slots, 2 * group.count * sizeof *slots);
   const std::lock_guard hold(locks_[index % kLocks]);
   if (!group.many) {
     const FewScores where{table_->buckets() + group.bucket, table_->trailing() + group.list,
                           group.count, group.shift};
-    count_pile(pile, where, below, equal, overflow);
+    count_pile(pile, where, slots, overflow);
     return;
   }
   const ManyScores where{table_->words() + group.words};
   if (fetch) prefetch(where.words, ScoreTable::kWords * sizeof *where.words);
 #if defined(__x86_64__)
-  if (has_popcnt()) {
-    count_many_popcnt(pile, where, below, equal, overflow);
+  if (has_avx2()) {
+    count_many_avx2(pile, where, slots, overflow);
     return;
   }
 #endif
-  count_many(pile, where, below, equal, overflow);
+  count_many(pile, where, slots, overflow);
 }
 
 void NormalCounts::count(std::size_t index, std::uint16_t trailing, std::uint64_t times) {
   const ScoreTable::Group& group = table_->groups()[index];
-  const Place place =
+  const std::uint32_t slot =
       group.many ? ManyScores{table_->words() + group.words}(trailing)
                  : FewScores{table_->buckets() + group.bucket, table_->trailing() + group.list,
                              group.count, group.shift}(trailing);
   const std::lock_guard hold(locks_[index % kLocks]);
-  add(below_, group.first + index + place.at, times);
-  if (place.equal) add(equal_, group.first + place.at, times);
+  add(2 * (group.first + index) + slot, times);
 }
 
-void NormalCounts::add(Counter& counter, std::size_t slot, std::uint64_t times) {
-  const std::uint64_t sum = counter.low[slot] + times;
-  counter.low[slot] = static_cast<std::uint16_t>(sum);
+void NormalCounts::add(std::size_t slot, std::uint64_t times) {
+  const std::uint64_t sum = slots_.low[slot] + times;
+  slots_.low[slot] = static_cast<std::uint16_t>(sum);
   if (sum >> 16 == 0) return;
   const std::lock_guard hold(overflow_lock_);
-  counter.high[slot] += sum >> 16;
+  slots_.high[slot] += sum >> 16;
 }
 
 void NormalCounts::add_gap(std::size_t gap, std::uint64_t times) {
@@ -186,45 +215,56 @@ void NormalCounts::add_gap(std::size_t gap, std::uint64_t times) {
   gaps_[gap] += times;
 }
 
+struct NormalPiles::Tile {
+  alignas(64) std::array<std::uint16_t, kTile> leading = {}, trailing = {};
+};
+
 NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts)
     : counts_(std::move(counts)),
-      next_(new std::uint16_t*[65536]),
-      group_(new std::uint32_t[65536]),
+      lines_(allocated(kLeading * kLine * sizeof(std::uint16_t), 1 << 12)),
+      next_(new std::uint32_t[kLeading]),
+      group_(new std::uint32_t[kLeading]),
       gaps_(counts_->gaps_.size(), 0) {
-  constexpr std::size_t kHeap = 24 << 20;  // bytes at most; rounding down makes it 16 on average
+  constexpr std::size_t kHeap = 32 << 20;  // bytes at most
   const auto groups = counts_->table().groups();
-  pile_size_ = std::clamp<std::size_t>(std::bit_floor(kHeap / 2 / (groups.size() + 1)), 64, 16384);
-  const std::size_t pile_bytes = pile_size_ * sizeof(std::uint16_t);
-  heap_.reset(allocated((groups.size() + 1) * pile_bytes, std::max<std::size_t>(pile_bytes, 4096)));
+  pile_size_ = std::clamp<std::size_t>(kHeap / 2 / (groups.size() + 1), 64, 16384) / kLine * kLine;
+  heap_.reset(allocated(std::max<std::size_t>(groups.size(), 1) * pile_size_ * 2, 1 << 12));
+  filled_.assign(groups.size(), 0);
   std::size_t g = 0;
-  for (std::uint32_t leading = 0; leading < 65536; ++leading) {
+  for (std::uint32_t leading = 0; leading < kLeading; ++leading) {
     const bool in_group = g < groups.size() && groups[g].leading == leading;
-    next_[leading] = in_group ? pile(g) : pile(groups.size());
+    next_[leading] = leading * kLine;
     group_[leading] = static_cast<std::uint32_t>(g) | (in_group ? 0 : kGap);
     g += in_group;
   }
 }
 
-inline void NormalPiles::put(std::int16_t upper, std::uint16_t lower) {
-  std::uint16_t** next = next_.get() + kMiddle + upper;
-  std::uint16_t* at = *next;
-  *at++ = lower;
-  // Aligned to its size, a full pile ends where the low bits of the address come round.
-  const auto address = reinterpret_cast<std::uintptr_t>(at);
-  if ((address & (pile_size_ * sizeof(std::uint16_t) - 1)) == 0) [[unlikely]]
-    return empty(upper, at);
-  *next = at;
+inline void NormalPiles::put(const Tile& tile, std::size_t count) {
+  std::uint32_t* next = next_.get();
+  std::uint16_t* lines = lines_.get();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t leading = tile.leading[i];
+    const std::uint32_t at = next[leading];
+    lines[at] = tile.trailing[i];
+    next[leading] = at + 1;
+    if ((at + 1) % kLine == 0) [[unlikely]]
+      empty_line(leading);
+  }
 }
 
-void NormalPiles::empty(std::int16_t upper, std::uint16_t* end) {
-  const auto leading = static_cast<std::size_t>(kMiddle + upper);
-  std::uint16_t* begin = end - pile_size_;
-  if (group_[leading] & kGap) {
-    gaps_[group_[leading] & ~kGap] += pile_size_;
-  } else {
-    counts_->count(group_[leading], {begin, end});
+[[gnu::noinline]] void NormalPiles::empty_line(std::uint32_t leading) {
+  next_[leading] = leading * kLine;
+  const std::uint32_t group = group_[leading];
+  if (group & kGap) {
+    gaps_[group & ~kGap] += kLine;
+    return;
   }
-  next_[leading] = begin;
+  std::uint32_t& filled = filled_[group];
+  copy_past_cache(pile(group) + filled, lines_.get() + std::size_t{leading} * kLine);
+  filled += kLine;
+  if (filled < pile_size_) return;
+  counts_->count(group, {pile(group), pile_size_});
+  filled = 0;
 }
 
 void NormalPiles::put_many(std::int32_t ordered, std::int64_t times) {
@@ -265,54 +305,60 @@ bool NormalPiles::add(std::span<const float> scores, std::span<const std::uint8_
     std::copy_n(at, size, rest.begin());
     if (!add_tile(rest.data(), hidden.data(), tile)) return false;
   }
+#if defined(__SSE2__)
+  _mm_sfence();  // another thread may call finish()
+#endif
   return true;
 }
 
 bool NormalPiles::add_tile(const float* scores, const std::uint8_t* mask, Tile& tile) {
-  std::uint8_t anomalous = 0;
-  for (std::size_t i = 0; i < kTile; ++i) anomalous |= mask[i];
-  const std::int32_t first = ordered_bits(scores[0]);
-  std::uint32_t not_finite = 0;
-  std::int32_t uneven = 0;
-  for (std::size_t i = 0; i < kTile; ++i) {
-    const std::int32_t ordered = ordered_bits(scores[i]);
-    not_finite |= 0x7f7fffffU - (std::bit_cast<std::uint32_t>(scores[i]) & 0x7fffffffU);
-    uneven |= ordered ^ first;
-    tile.upper[i] = static_cast<std::int16_t>(ordered >> 16);
-    tile.lower[i] = static_cast<std::uint16_t>(ordered);
+  Halves halves{tile.leading.data(), tile.trailing.data()};
+#if defined(__x86_64__)
+  if (has_avx2()) {
+    split_avx2<kTile>(scores, halves);
+  } else
+#endif
+    split_any<kTile>(scores, halves);
+  if (!halves.finite) return false;
+  std::uint64_t anomalous = 0;
+  for (std::size_t i = 0; i < kTile; i += sizeof anomalous) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, mask + i, sizeof eight);
+    anomalous |= eight;
   }
   if (anomalous == 0) {
-    if (not_finite >> 31) return false;
     pixels_ += kTile;
-    if (uneven == 0) {
-      put_many(first, kTile);
+    if (halves.even) {
+      put_many(ordered_bits(scores[0]), kTile);
     } else {
-      for (std::size_t i = 0; i < kTile; ++i) put(tile.upper[i], tile.lower[i]);
+      put(tile, kTile);
     }
     return true;
   }
+  std::size_t count = 0;
   for (std::size_t i = 0; i < kTile; ++i) {
-    if (mask[i] != 0) continue;
-    if (!is_finite(scores[i])) return false;
-    put(tile.upper[i], tile.lower[i]);
-    ++pixels_;
+    tile.leading[count] = tile.leading[i];
+    tile.trailing[count] = tile.trailing[i];
+    count += mask[i] == 0;
   }
+  put(tile, count);
+  pixels_ += static_cast<std::int64_t>(count);
   return true;
 }
 
 void NormalPiles::finish() const {
-  const auto groups = counts_->table().groups();
-  const std::uint16_t* nowhere = pile(groups.size());
-  for (std::uint32_t leading = 0; leading < 65536; ++leading) {
+  for (std::uint32_t leading = 0; leading < kLeading; ++leading) {
+    const std::uint32_t begin = leading * kLine, size = next_[leading] - begin;
+    if (size == 0) continue;
     const std::uint32_t group = group_[leading];
-    const std::uint16_t* begin = group & kGap ? nowhere : pile(group);
-    if (next_[leading] == begin) continue;
     if (group & kGap) {
-      counts_->add_gap(group & ~kGap, static_cast<std::uint64_t>(next_[leading] - begin));
+      counts_->add_gap(group & ~kGap, size);
     } else {
-      counts_->count(group, {begin, next_[leading]});
+      counts_->count(group, {lines_.get() + begin, size});
     }
   }
+  for (std::size_t group = 0; group < filled_.size(); ++group)
+    if (filled_[group] > 0) counts_->count(group, {pile(group), filled_[group]});
   for (std::size_t gap = 0; gap < gaps_.size(); ++gap) counts_->add_gap(gap, gaps_[gap]);
   count_even();
 }

@@ -45,54 +45,53 @@ class NormalCounts {
   // The same trailing bits `times` times.
   void count(std::size_t group, std::uint16_t trailing, std::uint64_t times);
   void add_gap(std::size_t gap, std::uint64_t times);
-  void add(Counter& counter, std::size_t slot, std::uint64_t times);
+  void add(std::size_t slot, std::uint64_t times);
 
   std::shared_ptr<const ScoreTable> table_ = {};
-  // below_[first + group + i]: normal pixels above score i - 1 of the group and not above score i;
-  // one more per group.
-  Counter below_ = {};
-  Counter equal_ = {};                    // of these, equal to score i
+  // Of score i of a group, at 2 * (first + group + i): the normal pixels above score i - 1 and
+  // below score i; then those equal to it. One more per group: those above all of its scores.
+  Counter slots_ = {};
   std::vector<std::uint64_t> gaps_ = {};  // normal pixels whose leading bits lie between two groups
   static constexpr std::size_t kLocks = 1024;
   std::unique_ptr<std::mutex[]> locks_ = {};  // of group % kLocks
   std::mutex overflow_lock_ = {};             // of the maps and the gaps
 };
 
-// One thread's piles: about 16 MB whatever the number of pixels.
+// One thread's piles: about 36 MB at most, whatever the number of pixels.
 class NormalPiles {
  public:
   explicit NormalPiles(std::shared_ptr<NormalCounts> counts);
   // Counts the scores[i] with mask[i] == 0 (all of them if the mask is empty).
-  // False when a score that counts is not finite; what was counted is of no use then.
+  // False when a score is not finite; what was counted is of no use then.
   bool add(std::span<const float> scores, std::span<const std::uint8_t> mask);
   // Counts what lies in the piles without changing them: these are read for the last time.
   void finish() const;
   std::int64_t pixels() const { return pixels_; }
 
  private:
-  static constexpr std::size_t kTile = 64;
-  struct Tile {  // ordered bits
-    std::array<std::int16_t, kTile> upper = {};
-    std::array<std::uint16_t, kTile> lower = {};
-  };
+  static constexpr std::size_t kTile = 128;
+  static constexpr std::uint32_t kLine = 32;  // entries: 64 bytes
+  struct Tile;
   struct Free {
     void operator()(void* memory) const { std::free(memory); }
   };
   bool add_tile(const float* scores, const std::uint8_t* mask, Tile& tile);
-  void put(std::int16_t upper, std::uint16_t lower);
+  void put(const Tile& tile, std::size_t count);
   void put_many(std::int32_t ordered, std::int64_t times);
   void count_even() const;
-  void empty(std::int16_t upper, std::uint16_t* end);
+  void empty_line(std::uint32_t leading);
   std::uint16_t* pile(std::size_t group) const { return heap_.get() + group * pile_size_; }
 
   std::shared_ptr<NormalCounts> counts_ = {};
-  // Where the next pixel with these leading bits goes. Those in a gap between groups all write to
-  // one place that nobody reads; only how far they came matters.
-  std::unique_ptr<std::uint16_t*[]> next_ = {};  // by leading bits
+  // A pixel goes first into the line of its leading bits. The lines in use lie close together, so
+  // that they and the address translation of theirs stay cached; a full line moves to its pile.
+  std::unique_ptr<std::uint16_t[], Free> lines_ = {};  // [65536][kLine]
+  std::unique_ptr<std::uint32_t[]> next_ = {};         // by leading bits: index into lines_
   std::unique_ptr<std::uint32_t[]> group_ = {};  // by leading bits; kGap | the group above the gap
   static constexpr std::uint32_t kGap = 0x80000000U;
   std::unique_ptr<std::uint16_t[], Free> heap_ = {};
-  std::size_t pile_size_ = 0;  // a power of two, and each pile is aligned to it
+  std::size_t pile_size_ = 0;               // whole lines
+  std::vector<std::uint32_t> filled_ = {};  // of each pile
   std::vector<std::uint64_t> gaps_ = {};
   // Stretches of one score (a map of decisions, a flat background) are counted as such.
   std::int32_t even_ = 0;
@@ -108,13 +107,15 @@ void NormalCounts::descend(Step&& step) const {
   std::uint64_t above = gaps_[groups.size()];
   for (std::size_t g = groups.size(); g-- > 0;) {
     const ScoreTable::Group& group = groups[g];
-    above += below_[group.first + g + group.count];
+    above += slots_[2 * (group.first + g + group.count)];
     table_->descend(group, [&](std::uint32_t i, float score) {
       std::size_t begin = end - 1;
       while (!(sizes[begin] & ScoreTable::kFirst)) --begin;
-      step(score, above, equal_[group.first + i], sizes.subspan(begin, end - begin));
+      const std::size_t slot = 2 * (group.first + g + i);
+      const std::uint64_t equal = slots_[slot + 1];
+      step(score, above, equal, sizes.subspan(begin, end - begin));
       end = begin;
-      above += below_[group.first + g + i];
+      above += equal + slots_[slot];
     });
     above += gaps_[g];
   }
