@@ -1,126 +1,172 @@
 #include "metrics/text/rouge_words.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cstring>
+#include <utility>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "metrics/text/porter.h"
 
 namespace looktwice::metrics {
 namespace {
 
-constexpr std::uint8_t kSeparator = 0, kLead = 1;  // kLead: first byte of U+0130 or U+212A
-
-constexpr std::array<std::uint8_t, 256> letters() {
-  std::array<std::uint8_t, 256> table = {};
-  for (int c = 'a'; c <= 'z'; ++c) table[c] = static_cast<std::uint8_t>(c);
-  for (int c = 'A'; c <= 'Z'; ++c) table[c] = static_cast<std::uint8_t>(c - 'A' + 'a');
-  for (int c = '0'; c <= '9'; ++c) table[c] = static_cast<std::uint8_t>(c);
-  table[0xC4] = table[0xE2] = kLead;
-  return table;
-}
-constexpr std::array<std::uint8_t, 256> kLetters = letters();
-
 constexpr std::size_t kShort = 8;                         // letters of a word that is its own key
 constexpr std::uint64_t kMixing = 0x9E3779B97F4A7C15ULL;  // 2^64 / golden ratio
+constexpr std::size_t kBlock = 64;
+
+std::uint64_t eight_bytes(const char* at) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return bytes;
+}
+
+std::uint64_t first_bytes(std::uint64_t bytes, std::size_t count) {
+  static_assert(std::endian::native == std::endian::little);
+  return count >= sizeof bytes ? bytes : bytes & ((std::uint64_t{1} << 8 * count) - 1);
+}
 
 // Words of at most eight letters differ in their keys; longer ones are compared letter by letter.
-std::uint64_t key_of(const char* letters, std::size_t length) {
-  std::uint64_t key = 0;
-  if (length <= kShort) {
-    std::memcpy(&key, letters, length);
-    return key;
-  }
+std::uint64_t key_of(const char* word, std::size_t length) {
+  if (length <= kShort) return first_bytes(eight_bytes(word), length);
+  std::uint64_t key = length;
   for (std::size_t at = 0; at < length; at += kShort) {
-    std::uint64_t part = 0;
-    std::memcpy(&part, letters + at, std::min(kShort, length - at));
-    key = (key ^ part) * kMixing;
+    key = (key ^ first_bytes(eight_bytes(word + at), length - at)) * kMixing;
     key ^= key >> 29;
   }
-  return key | std::uint64_t{1} << 63;  // no short word has its eighth letter beyond ASCII
+  return key | std::uint64_t{1} << 63;  // no letter is beyond ASCII: no short word has this key
+}
+
+std::size_t slot_of(std::uint64_t key, std::size_t mask) {
+  return key * kMixing >> 32 & mask;
+}
+
+// Bit i: byte i is of [A-Za-z0-9]. Letters become lower case, the other bytes stay.
+std::uint64_t lower_block(char* bytes) {
+  std::uint64_t words = 0;
+#if defined(__SSE2__)
+  const __m128i a = _mm_set1_epi8('a' - 128), range = _mm_set1_epi8(-128 + 26);
+  const __m128i zero = _mm_set1_epi8('0' - 128), digits = _mm_set1_epi8(-128 + 10);
+  for (std::size_t i = 0; i < kBlock; i += 16) {
+    auto* at = reinterpret_cast<__m128i*>(bytes + i);
+    const __m128i given = _mm_loadu_si128(at);
+    const __m128i lower = _mm_or_si128(given, _mm_set1_epi8(0x20));
+    const __m128i letter = _mm_cmplt_epi8(_mm_sub_epi8(lower, a), range);
+    const __m128i digit = _mm_cmplt_epi8(_mm_sub_epi8(given, zero), digits);
+    _mm_storeu_si128(at, _mm_or_si128(given, _mm_and_si128(letter, _mm_set1_epi8(0x20))));
+    const auto bits = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_or_si128(letter, digit)));
+    words |= std::uint64_t{bits} << i;
+  }
+#else
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    const auto given = static_cast<unsigned char>(bytes[i]);
+    const bool letter = static_cast<unsigned char>((given | 0x20) - 'a') < 26;
+    const bool digit = static_cast<unsigned char>(given - '0') < 10;
+    if (letter) bytes[i] = static_cast<char>(given | 0x20);
+    words |= std::uint64_t{letter || digit} << i;
+  }
+#endif
+  return words;
+}
+
+// The two characters beyond ASCII whose lower case is within: "i" and a dot that separates, "k".
+std::string with_ascii_lower_case(std::string_view text) {
+  std::string plain;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text.substr(at, 2) == "\xC4\xB0") {
+      plain += "i ";
+      at += 2;
+    } else if (text.substr(at, 3) == "\xE2\x84\xAA") {
+      plain += 'k';
+      at += 3;
+    } else {
+      plain += text[at++];
+    }
+  }
+  return plain;
 }
 
 }  // namespace
 
-void RougeWords::clear() {
+void RougeWords::Table::clear() {
+  for (const std::uint32_t slot : used_) slots_[slot] = {};
+  used_.clear();
   letters_.clear();
-  words_.clear();
-  std::fill(slots_.begin(), slots_.end(), Slot{});
+  words_ = 0;
 }
 
-void RougeWords::grow() {
+void RougeWords::Table::grow() {
   std::vector<Slot> slots(std::max<std::size_t>(256, 2 * slots_.size()));
   const std::size_t mask = slots.size() - 1;
-  for (const Slot& slot : slots_) {
-    if (slot.key == 0) continue;
-    std::size_t at = slot.key * kMixing >> 32 & mask;
+  for (std::uint32_t& used : used_) {
+    std::size_t at = slot_of(slots_[used].key, mask);
     while (slots[at].key != 0) at = (at + 1) & mask;
-    slots[at] = slot;
+    slots[at] = slots_[used];
+    used = static_cast<std::uint32_t>(at);
   }
   slots_ = std::move(slots);
 }
 
-// The letters lie behind those of all words; they stay if the word is new and to be added.
-Token RougeWords::token_of(std::uint64_t key, std::size_t at, std::size_t length, bool add) {
+Token RougeWords::Table::number(const char* word, std::size_t length, bool add) {
+  if (2 * (words_ + 1) > slots_.size()) grow();
+  const std::uint64_t key = key_of(word, length);
   const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = key * kMixing >> 32 & mask;
-  for (; slots_[slot].key != 0; slot = (slot + 1) & mask) {
-    if (slots_[slot].key != key) continue;
-    const Word& word = words_[slots_[slot].token];
-    if (length <= kShort ||
-        (word.length == length && letters_.compare(word.at, length, letters_, at, length) == 0))
-      return slots_[slot].token;
+  std::size_t at = slot_of(key, mask);
+  for (; slots_[at].key != 0; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.key == key &&
+        (length <= kShort ||
+         std::string_view(letters_).substr(slot.at, slot.length) == std::string_view(word, length)))
+      return slot.token;
   }
   if (!add) return kNoToken;
-  const Token token = static_cast<Token>(words_.size());
-  slots_[slot] = {key, token};
-  words_.push_back({at, length});
-  return token;
+  slots_[at] = {key, static_cast<Token>(words_), static_cast<std::uint32_t>(length),
+                letters_.size()};
+  used_.push_back(static_cast<std::uint32_t>(at));
+  if (length > kShort) letters_.append(word, length);
+  return static_cast<Token>(words_++);
+}
+
+Token RougeWords::number(const char* word, std::size_t length, bool add) {
+  if (!stem_ || length <= 3) return words_.number(word, length, add);
+  if (seen_.size() >= kStemsKept) {
+    seen_.clear();
+    stems_.clear();
+  }
+  const Token token = seen_.number(word, length, true);
+  if (token == stems_.size()) {
+    stems_.push_back(porter_stem({word, length}));
+    stems_.back().append(kShort, '\0');
+  }
+  const std::string& stem = stems_[token];
+  return words_.number(stem.data(), stem.size() - kShort, add);
 }
 
 void RougeWords::each_word(std::string_view text, bool add, std::vector<Token>& tokens) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
-  const std::size_t size = text.size();
-  const std::size_t start = letters_.size();
-  // Room for all letters and for reading eight from the last one on.
-  letters_.resize(start + size + kShort);
-  char* letters = letters_.data();
-  std::size_t end = start;  // of the words kept
-  std::size_t at = 0;
-  while (at < size) {
-    std::size_t fill = end;
-    bool more = true;
-    while (more && at < size) {
-      const std::uint8_t letter = kLetters[bytes[at]];
-      if (letter > kLead) {
-        letters[fill++] = static_cast<char>(letter);
-        ++at;
-      } else if (letter == kLead && text.substr(at, 2) == "\xC4\xB0") {
-        letters[fill++] = 'i';  // its lower case ends with a combining dot, which separates
-        at += 2;
-        more = false;
-      } else if (letter == kLead && text.substr(at, 3) == "\xE2\x84\xAA") {
-        letters[fill++] = 'k';
-        at += 3;
-      } else {
-        more = false;
-        ++at;
-      }
-    }
-    std::size_t length = fill - end;
-    if (length == 0) continue;
-    if (stem_ && length > 3) {
-      word_.assign(letters + end, length);
-      porter_stem_in_place(word_);
-      length = word_.copy(letters + end, length);
-    }
-    if (length == 0) continue;
-    if (2 * (words_.size() + 1) > slots_.size()) grow();
-    const std::size_t known = words_.size();
-    tokens.push_back(token_of(key_of(letters + end, length), end, length, add));
-    if (words_.size() > known) end += length;
+  std::string plain;
+  if (text.find('\xC4') != text.npos || text.find('\xE2') != text.npos) {
+    plain = with_ascii_lower_case(text);
+    text = plain;
   }
-  letters_.resize(end);
+  text_.assign(text);
+  text_.append(kBlock + kShort, '\0');
+  char* bytes = text_.data();
+  std::size_t start = 0;
+  bool in_word = false;
+  // Each change between word and gap is a bit; what follows the text is a gap.
+  for (std::size_t block = 0; block < text.size() + 1; block += kBlock) {
+    const std::uint64_t words = lower_block(bytes + block);
+    std::uint64_t changes = words ^ (words << 1 | std::uint64_t{in_word});
+    for (; changes != 0; changes &= changes - 1) {
+      const std::size_t at = block + static_cast<std::size_t>(std::countr_zero(changes));
+      if (in_word) tokens.push_back(number(bytes + start, at - start, add));
+      start = at;
+      in_word = !in_word;
+    }
+  }
 }
 
 }  // namespace looktwice::metrics

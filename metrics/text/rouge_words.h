@@ -19,7 +19,7 @@ class RougeWords {
   explicit RougeWords(bool stem = false) : stem_(stem) {}
 
   // Forgets all words; memory stays.
-  void clear();
+  void clear() { words_.clear(); }
   // Appends the numbers of the text's words: new words get new numbers, from 0 on.
   void add(std::string_view text, std::vector<Token>& tokens) { each_word(text, true, tokens); }
   // Appends the numbers of known words, kNoToken for others.
@@ -27,22 +27,37 @@ class RougeWords {
   std::size_t size() const { return words_.size(); }
 
  private:
-  struct Word {
-    std::size_t at = 0, length = 0;  // in letters_
+  // Words and their numbers; open addressing.
+  class Table {
+   public:
+    void clear();
+    // Eight bytes behind the word must be readable.
+    Token number(const char* word, std::size_t length, bool add);
+    std::size_t size() const { return words_; }
+
+   private:
+    struct Slot {
+      std::uint64_t key = 0;  // of at most eight letters: the letters themselves; 0: empty
+      Token token = 0;
+      std::uint32_t length = 0;  // of longer words: with `at` their place in letters_
+      std::size_t at = 0;
+    };
+    void grow();
+    std::vector<Slot> slots_ = {};
+    std::vector<std::uint32_t> used_ = {};  // slots
+    std::string letters_ = {};              // of the longer words
+    std::size_t words_ = 0;
   };
-  struct Slot {
-    std::uint64_t key = 0;  // of at most eight letters: the letters themselves; 0: empty
-    Token token = 0;
-  };
+  static constexpr std::size_t kStemsKept = 1 << 16;
+
   void each_word(std::string_view text, bool add, std::vector<Token>& tokens);
-  Token token_of(std::uint64_t key, std::size_t at, std::size_t length, bool add);
-  void grow();
+  Token number(const char* word, std::size_t length, bool add);
 
   bool stem_ = false;
-  std::string letters_ = {};  // of all words, one behind the other
-  std::string word_ = {};     // being stemmed
-  std::vector<Word> words_ = {};
-  std::vector<Slot> slots_ = {};
+  Table words_ = {};
+  Table seen_ = {};                      // words before stemming; outlives clear()
+  std::vector<std::string> stems_ = {};  // of those
+  std::string text_ = {};                // in lower case, with room to read beyond
 };
 
 }  // namespace looktwice::metrics
