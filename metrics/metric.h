@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +14,13 @@
 #include <vector>
 
 namespace looktwice::metrics {
+
+// One defect of a picture, a ground truth of its own (MVTec LOCO). It counts as wholly found once
+// `saturation` of its pixels are found.
+struct Defect {
+  std::span<const std::uint8_t> mask = {};  // [height][width], non-zero = of this defect
+  std::int64_t saturation = 0;              // in pixels
+};
 
 // What a metric may look at. A field that it needs and that is missing makes it skip the
 // observation, counted. Non-finite scores and map values throw std::invalid_argument that names
@@ -26,6 +34,13 @@ struct Observation {
   std::span<const float> map = {};
   std::span<const std::uint8_t> mask = {};
   int width = 0, height = 0;
+  // Which pixels a model called anomalous, where it generates masks and no scores; of the same
+  // size.
+  std::span<const std::uint8_t> called = {};
+  // Where each defect has a mask of its own; they may overlap, and `mask` is their union.
+  std::span<const Defect> defects = {};
+  std::string_view kind = {};      // of the defects, as the data set calls it: "logical_anomalies"
+  std::string_view category = {};  // class of the object
 };
 
 struct Interval {
@@ -51,13 +66,18 @@ struct Value {
   std::optional<double> bias = {};
 };
 
+// How the threshold of anomaly maps is found (metrics/pixel/joint_threshold.h).
+enum class MapThreshold { joint, joint_exact, anomalib, given };
+
 struct MetricOptions {
   double threshold = 0.5;        // of accuracy, precision, recall, F1 at a threshold
   double pixel_threshold = 0.5;  // the same of pixels
-  double fpr_limit = 0.3;        // of AUPRO
-  std::uint64_t seed = 0;        // of the bootstrap
-  int resamples = 1000;          // 0: no bootstrap
-  int threads = 1;               // never changes the result
+  MapThreshold map_threshold = MapThreshold::joint;  // of the joint values; given: pixel_threshold
+  bool pooled_threshold = false;  // judged by all pixels and images, not by means over categories
+  double fpr_limit = 0.3;         // of AUPRO
+  std::uint64_t seed = 0;         // of the bootstrap
+  int resamples = 1000;           // 0: no bootstrap
+  int threads = 1;                // never changes the result
   // Names of the values that will be read; empty: all. A family may leave out the work for others.
   std::vector<std::string> wanted = {};
 };
@@ -70,6 +90,8 @@ class Metric {
   virtual int passes() const { return 1; }
   // Called before each pass on the one object that holds the merged result of the pass before.
   virtual void begin_pass(int /*pass*/) {}
+  // Called after each pass, when all parts are merged; passes() may change here.
+  virtual void end_pass() {}
   virtual void add(const Observation& observation) = 0;
   // An empty metric for the same pass, sharing read-only what earlier passes found.
   virtual std::unique_ptr<Metric> clone_empty() const = 0;
@@ -77,6 +99,8 @@ class Metric {
   virtual void merge(const Metric& other) = 0;
   // One value per name of MetricEntry::gives, in that order.
   virtual std::vector<Value> values() const = 0;
+  // Of MetricEntry::across: the same for each category.
+  virtual std::map<std::string, std::vector<Value>> by_category() const { return {}; }
 };
 
 struct ValueInfo {
@@ -87,6 +111,9 @@ struct ValueInfo {
 struct MetricEntry {
   std::string name = {};  // of the family: "ranking", "pixel"
   bool pixel = false;     // needs maps and masks
+  bool optional =
+      false;  // where nothing has a value there are no rows: few models give what it measures
+  bool across = false;  // one metric sees all categories of a task, as they share a threshold
   std::vector<ValueInfo> gives = {};
   std::function<std::unique_ptr<Metric>(const MetricOptions&)> make = {};
 };

@@ -1,12 +1,13 @@
 #include "reports/metric_names.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -20,8 +21,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTitles 
     {"recall_at", "recall at threshold"},
     {"f1_at", "F1 at threshold"},
     {"aupro", "AUPRO"},
-    {"ausproc", "AU-sPRO"},
-    {"au_spro", "AU-sPRO"},
+    {"map_max_auroc", "AUROC of map maximum"},
+    {"auroc_of_kinds", "AUROC, mean of kinds"},
+    {"auroc_structural", "AUROC structural"},
+    {"auroc_logical", "AUROC logical"},
     {"rouge_l", "ROUGE-L"},
     {"sbert", "SBERT"},
     {"gpt_score", "GPT-Score"},
@@ -33,6 +36,16 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTitles 
     {"pixel_accuracy", "pixel accuracy"},
     {"pixel_precision", "pixel precision"},
     {"pixel_recall", "pixel recall"},
+    {"joint_pixel_f1", "pixel F1 at joint threshold"},
+    {"joint_pixel_accuracy", "pixel accuracy at joint threshold"},
+    {"joint_image_f1", "image F1 at joint threshold"},
+    {"joint_image_accuracy", "image accuracy at joint threshold"},
+    {"joint_threshold", "joint threshold, share of the range"},
+    {"joint_image_threshold", "threshold of images, share of the range"},
+    {"generated_pixel_f1", "pixel F1 as generated"},
+    {"generated_pixel_accuracy", "pixel accuracy as generated"},
+    {"generated_image_f1", "image F1 as generated"},
+    {"generated_image_accuracy", "image accuracy as generated"},
 }};
 
 }  // namespace
@@ -40,6 +53,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTitles 
 std::string metric_title(std::string_view metric) {
   for (const auto& [name, title] : kTitles)
     if (metric == name) return std::string(title);
+  // "au_spro_0.05_logical" -> "AU-sPRO 0.05 logical"
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPrefixes = {
+      {{"au_spro_", "AU-sPRO "}, {"map_max_auroc_", "AUROC of map maximum "}}};
+  for (const auto& [prefix, title] : kPrefixes)
+    if (metric.starts_with(prefix)) {
+      std::string rest(metric.substr(prefix.size()));
+      std::ranges::replace(rest, '_', ' ');
+      return std::string(title) + rest;
+    }
   return std::string(metric);
 }
 

@@ -10,6 +10,35 @@
 #include "harness/core/text.h"
 
 namespace looktwice::cli {
+namespace {
+
+// False: neither a number nor a known word.
+bool read_pixel_threshold(std::string word, run::ScoreOptions& options) {
+  using metrics::MapThreshold;
+  if (word == "auto") return true;
+  metrics::MetricOptions& metric = options.metric;
+  const auto [end, error] =
+      std::from_chars(word.data(), word.data() + word.size(), metric.pixel_threshold);
+  if (error == std::errc{} && end == word.data() + word.size()) {
+    metric.map_threshold = MapThreshold::given;
+    return std::isfinite(metric.pixel_threshold);
+  }
+  metric.pixel_threshold = metrics::MetricOptions{}.pixel_threshold;
+  for (const std::string& name : metrics_named("joint_*")) options.more_metrics.push_back(name);
+  constexpr std::string_view kPooled = "_pooled";
+  metric.pooled_threshold = word.ends_with(kPooled);
+  if (metric.pooled_threshold) word.resize(word.size() - kPooled.size());
+  for (const auto& [name, how] : {std::pair("joint", MapThreshold::joint),
+                                  std::pair("joint_exact", MapThreshold::joint_exact),
+                                  std::pair("anomalib", MapThreshold::anomalib)})
+    if (word == name) {
+      metric.map_threshold = how;
+      return true;
+    }
+  return false;
+}
+
+}  // namespace
 
 void ScoringOptions::add_to(Command& command) {
   command
@@ -18,7 +47,11 @@ void ScoringOptions::add_to(Command& command) {
               "list metrics`")
       .option("threshold", threshold,
               "score from which a sample counts as anomalous, for accuracy_at and so on")
-      .option("pixel_threshold", pixel_threshold, "the same of a pixel, for pixel_accuracy_at")
+      .option(
+          "pixel_threshold", pixel_threshold,
+          "the same of a pixel, for pixel_accuracy_at: NUMBER; or one for all maps of a task, "
+          "found on them, for joint_pixel_f1 and so on: joint, joint_exact, anomalib, each also "
+          "with _pooled; auto: 0.5, and joint where it is asked for")
       .option("fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
       .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
       .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
@@ -32,27 +65,31 @@ run::ScoreOptions ScoringOptions::score_options() const {
     throw Error(Kind::usage, std::string("--") + name + ": expected " + expected);
   };
   if (!std::isfinite(threshold)) refuse("threshold", "a finite number");
-  if (!std::isfinite(pixel_threshold)) refuse("pixel_threshold", "a finite number");
+  run::ScoreOptions options;
+  options.more_metrics = metrics_named(metrics);
+  if (!read_pixel_threshold(pixel_threshold, options))
+    refuse("pixel_threshold",
+           "a finite number, auto, joint, joint_exact or anomalib, or one of the last three with "
+           "_pooled");
   if (!(fpr_limit > 0 && fpr_limit <= 1)) refuse("fpr_limit", "a number above 0, at most 1");
   if (map_side < 0 || map_side > 1 << 14) refuse("map_side", "0 to 16384");
   if (!(map_sigma >= 0 && map_sigma < 1000)) refuse("map_sigma", "0 to 1000");
   if (resamples < 0 || resamples > 1000000) refuse("resamples", "0 to 1000000");
   if (threads < 0 || threads > 1024) refuse("threads", "0 to 1024");
-  return {.metric = {.threshold = threshold,
-                     .pixel_threshold = pixel_threshold,
-                     .fpr_limit = fpr_limit,
-                     .seed = seed,
-                     .resamples = resamples,
-                     .threads = threads > 0 ? threads : available_threads()},
-          .map_side = map_side,
-          .map_sigma = map_sigma,
-          .more_metrics = metrics_named(metrics)};
+  options.metric.threshold = threshold;
+  options.metric.fpr_limit = fpr_limit;
+  options.metric.seed = seed;
+  options.metric.resamples = resamples;
+  options.metric.threads = threads > 0 ? threads : available_threads();
+  options.map_side = map_side;
+  options.map_sigma = map_sigma;
+  return options;
 }
 
 std::map<std::string, std::string> ScoringOptions::as_used() const {
   return {{"metrics", metrics},
           {"threshold", option_text(threshold)},
-          {"pixel_threshold", option_text(pixel_threshold)},
+          {"pixel_threshold", pixel_threshold},
           {"fpr_limit", option_text(fpr_limit)},
           {"map_side", option_text(map_side)},
           {"map_sigma", option_text(map_sigma)},

@@ -83,6 +83,10 @@ std::string data_line(const Sample& sample, Line line) {
   line.picture(sample.image);
   line.field(std::to_string(sample.truth.masks.size()));
   for (const auto& mask : sample.truth.masks) line.content(mask);
+  if (sample.truth.saturation)
+    for (const auto& [value, saturation] : *sample.truth.saturation)
+      line.field(std::to_string(value) + (saturation.relative ? " relative " : " pixels ") +
+                 std::to_string(saturation.threshold));
   return line.text();
 }
 

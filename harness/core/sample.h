@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,10 +13,20 @@
 
 namespace looktwice {
 
+// From how many found pixels on a defect of area A counts as found (MVTec LOCO): int(threshold * A)
+// if relative, else min(threshold, A).
+struct Saturation {
+  double threshold = 1;
+  bool relative = true;
+};
+
 // What is known about a sample and hidden from every adapter.
 struct Truth {
   std::optional<bool> anomalous = {};
   std::vector<std::filesystem::path> masks = {};  // merged by OR; empty: none, or a normal image
+  // By the value of a mask's pixels. Where it is there, each mask file is one defect; null: the set
+  // knows masks only.
+  std::shared_ptr<const std::map<int, Saturation>> saturation = {};
   bool has_mask = false;    // normal images of a set with masks: true with an empty list (all zero)
   std::string defect = {};  // folder or type name, for tables
   std::string answer = {};  // option letter

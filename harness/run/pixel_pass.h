@@ -1,9 +1,11 @@
-// Shows the maps of a task to pixel metrics, one at a time: decode the mask, bring the map to the
-// evaluation size, add. As often as the metric asks; never more than one map and mask per thread in
+// Shows the maps of a task to pixel metrics, one at a time: decode the masks, bring the map to the
+// evaluation size, add. As often as the metrics ask; never more than one map and mask per thread in
 // memory.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "harness/run/mark.h"
@@ -22,10 +24,11 @@ struct PixelInput {
 // Indices into the task's samples that have a truth, an answer and a map.
 std::vector<std::size_t> samples_with_maps(const PixelInput& input);
 
-// The values of the family over these samples. Throws Kind::data for a map or mask that cannot be
-// read or does not fit its picture.
-std::vector<metrics::Value> pixel_values(const PixelInput& input, std::vector<std::size_t> samples,
-                                         const metrics::MetricEntry& family,
-                                         const ScoreOptions& options);
+// One metric per family, all of them shown these samples together, so that a map is read once per
+// pass whatever the number of metrics. Throws Kind::data for a map or mask that cannot be read or
+// does not fit its picture.
+std::vector<std::unique_ptr<metrics::Metric>> shown_maps(
+    const PixelInput& input, std::span<const std::size_t> samples,
+    std::span<const metrics::MetricEntry> families, const ScoreOptions& options);
 
 }  // namespace looktwice::run

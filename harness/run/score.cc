@@ -92,7 +92,9 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task,
         const metrics::Observation seen{.id = outcome.sample,
                                         .positive = outcome.anomalous,
                                         .score = mark->score,
-                                        .predicted = mark->decision};
+                                        .predicted = mark->decision,
+                                        .kind = outcome.defect,
+                                        .category = outcome.category};
         metric->add(seen);
         pooled->add(seen);
       }
@@ -101,6 +103,17 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task,
       add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values,
                pooled->values());
     }
+}
+
+std::vector<MetricEntry> pixel_families(const std::vector<std::string>& names) {
+  std::vector<MetricEntry> families;
+  for (MetricEntry& family : metrics::metric_catalogue())
+    if (family.pixel &&
+        std::ranges::any_of(family.gives, [&](const auto& info) { return wanted(names, info); }))
+      families.push_back(std::move(family));
+  // Those that see all categories at once come last.
+  std::ranges::stable_partition(families, [](const MetricEntry& f) { return !f.across; });
+  return families;
 }
 
 void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
@@ -112,24 +125,36 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
   if (samples.empty() || plan.pixel_metrics.empty()) return;
   std::map<std::string, std::vector<std::size_t>> by_category;
   for (const std::size_t i : samples) by_category[task.samples[i].category].push_back(i);
-  for (const MetricEntry& family : metrics::metric_catalogue()) {
-    if (!family.pixel || std::ranges::none_of(family.gives, [&](const auto& info) {
-          return wanted(plan.pixel_metrics, info);
-        }))
-      continue;
-    std::map<std::string, std::vector<Value>> values;
+  const std::vector<MetricEntry> families = pixel_families(plan.pixel_metrics);
+  const auto first_across = std::ranges::find(families, true, &MetricEntry::across);
+  const std::span per_category(families.begin(), first_across);
+  std::vector<std::map<std::string, std::vector<Value>>> values(families.size());
+  const bool one_category = by_category.size() == 1;
+  if (!one_category && !per_category.empty()) {
     std::int64_t done = 0;
     for (const auto& [category, members] : by_category) {
-      values[category] = pixel_values(input, members, family, options);
+      const auto metrics = shown_maps(input, members, per_category, options);
+      for (std::size_t f = 0; f < metrics.size(); ++f) values[f][category] = metrics[f]->values();
       if (options.progress)
         options.progress("pixel metrics of " + task.full_name(), ++done,
                          static_cast<std::int64_t>(by_category.size()));
     }
-    const std::vector<Value> pooled = by_category.size() == 1
-                                          ? values.begin()->second
-                                          : pixel_values(input, samples, family, options);
+  }
+  const auto pooled = shown_maps(input, samples, families, options);
+  for (std::size_t f = 0; f < families.size(); ++f) {
+    const std::vector<Value> all = pooled[f]->values();
+    if (families[f].across)
+      values[f] = pooled[f]->by_category();
+    else if (one_category)
+      values[f][by_category.begin()->first] = all;
+    const auto has_value = [](const auto& given) {
+      return std::ranges::any_of(given, [](const Value& one) { return one.value.has_value(); });
+    };
+    if (families[f].optional && !has_value(all) &&
+        std::ranges::none_of(values[f], [&](const auto& one) { return has_value(one.second); }))
+      continue;
     // Maps are read as they are: there is one scorer.
-    add_rows(rows, family, plan.pixel_metrics, task.full_name(), "corrected", values, pooled);
+    add_rows(rows, families[f], plan.pixel_metrics, task.full_name(), "corrected", values[f], all);
   }
 }
 

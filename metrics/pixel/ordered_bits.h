@@ -3,7 +3,9 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
 namespace looktwice::metrics {
 
@@ -18,6 +20,15 @@ inline std::int32_t ordered_bits(float value) {
 
 inline float from_ordered_bits(std::int32_t ordered) {
   return std::bit_cast<float>(ordered ^ ((ordered >> 31) & 0x7fffffff));
+}
+
+// The smallest float that is not below `threshold`: scores are compared with a threshold as it is,
+// in double.
+inline float smallest_float_from(double threshold) {
+  const auto rounded = static_cast<float>(threshold);
+  return static_cast<double>(rounded) < threshold
+             ? std::nextafter(rounded, std::numeric_limits<float>::infinity())
+             : rounded;
 }
 
 // The leading 16 of them as an index that grows with the float.

@@ -1,5 +1,6 @@
 // MVTec LOCO AD (Bergmann et al. 2022). One mask file per defect, its pixel value the defect's id;
-// the binary mask is their OR. The validation part is not used.
+// the binary mask is their OR; defects_config.json says where each defect saturates, for sPRO. The
+// validation part is not used.
 #include "suites/datasets/tree.h"
 
 namespace looktwice::datasets {
@@ -16,7 +17,8 @@ DatasetEntry loco_dataset() {
                     {"pushpins", {138, 172}},
                     {"screw_bag", {122, 219}},
                     {"splicing_connectors", {119, 193}}},
-       .rules = {.folder_per_image = true}});
+       .rules = {.defects_config = "defects_config.json", .folder_per_image = true},
+       .has_kinds = true});
 }
 
 }  // namespace looktwice::datasets

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "suites/datasets/defects_config.h"
 #include "suites/datasets/meta.h"
 
 namespace looktwice::datasets {
@@ -14,7 +15,8 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 // Adds the images of one folder below test/, each with its masks.
 void add_type(Gathering& gathering, const std::string& folder, const std::string& type,
-              const std::string& category, const TreeRules& rules, bool has_masks) {
+              const std::string& category, const TreeRules& rules, bool has_masks,
+              const SaturationTable& saturation) {
   const std::string images = joined(folder, "test/" + type);
   const std::string mask_folder = joined(folder, rules.mask_folder + "/" + type);
   const bool anomalous = !contains(rules.normal_names, type);
@@ -35,6 +37,7 @@ void add_type(Gathering& gathering, const std::string& folder, const std::string
       owners.push_back(stem_of(name));
       for (const std::string& mask : gathering.images(owner))
         sample.truth.masks.push_back(gathering.path(joined(owner, mask)));
+      sample.truth.saturation = saturation;
     }
     sample.truth.has_mask = !anomalous || !sample.truth.masks.empty();
     if (!sample.truth.has_mask) gathering.note("anomalous images without a mask", relative);
@@ -63,8 +66,16 @@ void add_tree_class(Gathering& gathering, const std::string& folder, const std::
   const std::string mask_folder = joined(folder, rules.mask_folder);
   const bool has_masks = !rules.mask_folder.empty() && gathering.has_folder(mask_folder);
   const std::vector<std::string> types = gathering.folders(joined(folder, "test"));
+  SaturationTable saturation;
+  if (has_masks && !rules.defects_config.empty()) {
+    const std::string config = joined(folder, rules.defects_config);
+    if (gathering.has_file(config))
+      saturation = read_defects_config(gathering.path(config));
+    else
+      gathering.note("no file says where defects saturate, so there is no sPRO", config);
+  }
   for (const std::string& type : types)
-    add_type(gathering, folder, type, category, rules, has_masks);
+    add_type(gathering, folder, type, category, rules, has_masks, saturation);
   if (has_masks)
     for (const std::string& type : gathering.folders(mask_folder))
       if (!contains(types, type))
@@ -109,6 +120,7 @@ DatasetEntry tree_entry(const std::string& name, const std::string& summary, Tre
           .title = set.title,
           .summary = summary,
           .has_masks = true,
+          .has_kinds = set.has_kinds,
           .expected = [counts = set.expected](const std::string&) { return counts; },
           .load =
               [name, set](const DatasetRequest& request) {

@@ -15,6 +15,7 @@ namespace looktwice::datasets {
 struct TreeRules {
   std::vector<std::string> normal_names = {"good"};  // folders of normal images, in train and test
   std::string mask_folder = "ground_truth";          // empty: the set has no masks
+  std::string defects_config = {};  // file of a class that says where its defects saturate
   bool folder_per_image =
       false;  // masks of 000.png lie in ground_truth/<type>/000/*.png, one per defect
 };
@@ -25,6 +26,7 @@ struct TreeSet {
   std::vector<std::string> usual_names = {};
   std::map<std::string, ExpectedCount> expected = {};
   TreeRules rules = {};
+  bool has_kinds = false;  // DatasetEntry::has_kinds
 };
 
 // Whether a folder holds the test part of any of these classes.

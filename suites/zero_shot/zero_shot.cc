@@ -109,7 +109,18 @@ class ZeroShot final : public Suite {
         .published = is_published(entry_.name) ? "anomaly_ov_table2" : "",
         .variant = variant_};
     if (entry_.has_masks)
-      plan.pixel_metrics = {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro"};
+      plan.pixel_metrics = {"pixel_auroc",        "pixel_average_precision",
+                            "pixel_f1_max",       "aupro",
+                            "generated_pixel_f1", "generated_pixel_accuracy",
+                            "generated_image_f1", "generated_image_accuracy"};
+    if (entry_.has_kinds) {
+      for (const char* kind : {"of_kinds", "structural", "logical"})
+        plan.image_metrics.push_back(std::string("auroc_") + kind);
+      for (const char* metric : {"au_spro_0.01", "au_spro_0.05", "au_spro_0.1", "au_spro_0.3",
+                                 "au_spro_1", "map_max_auroc"})
+        for (const char* kind : {"", "_structural", "_logical"})
+          plan.pixel_metrics.push_back(std::string(metric) + kind);
+    }
     return plan;
   }
 

@@ -1,0 +1,87 @@
+// Family "generated": F1 and accuracy of masks as a model generated them, without any threshold. An
+// image is called anomalous when any of its pixels is.
+#include <algorithm>
+#include <stdexcept>
+
+#include "metrics/binary/confusion.h"
+#include "metrics/metric.h"
+
+namespace looktwice::metrics {
+namespace {
+
+class Generated final : public Metric {
+ public:
+  void add(const Observation& seen) override {
+    const bool truth = !seen.mask.empty() || seen.positive == false;
+    if (seen.map.empty() || !truth) {
+      ++skipped_;
+      return;
+    }
+    ++maps_;
+    if (seen.called.empty()) return;
+    if (seen.called.size() != seen.map.size() ||
+        (!seen.mask.empty() && seen.mask.size() != seen.map.size()))
+      throw std::invalid_argument(std::string(seen.id) + ": masks differ in size");
+    ++masks_;
+    bool any = false;
+    for (std::size_t i = 0; i < seen.called.size(); ++i) {
+      const bool called = seen.called[i] != 0;
+      any = any || called;
+      pixels_.add(!seen.mask.empty() && seen.mask[i] != 0, called);
+    }
+    if (seen.positive) images_.add(*seen.positive, any);
+  }
+  std::unique_ptr<Metric> clone_empty() const override { return std::make_unique<Generated>(); }
+  void merge(const Metric& other) override {
+    const auto& part = dynamic_cast<const Generated&>(other);
+    pixels_ += part.pixels_;
+    images_ += part.images_;
+    maps_ += part.maps_;
+    masks_ += part.masks_;
+    skipped_ += part.skipped_;
+  }
+  std::vector<Value> values() const override {
+    std::string why;
+    if (maps_ == 0)
+      why = "no mask with a truth";
+    else if (masks_ < maps_)
+      why = std::to_string(maps_ - masks_) + " of " + std::to_string(maps_) +
+            " maps hold other values than 0 and 1";
+    std::vector<Value> values;
+    const auto add = [&](const char* name, std::optional<double> value, const char* undefined) {
+      if (!why.empty()) value.reset();
+      values.push_back({.name = name,
+                        .value = value,
+                        .reason = value          ? ""
+                                  : !why.empty() ? why
+                                                 : undefined,
+                        .used = masks_,
+                        .skipped = skipped_});
+    };
+    add("generated_pixel_f1", pixels_.f1(), "no anomalous pixel");
+    add("generated_pixel_accuracy", pixels_.accuracy(), "no pixel");
+    add("generated_image_f1", images_.f1(), "no anomalous image");
+    add("generated_image_accuracy", images_.accuracy(), "no image");
+    return values;
+  }
+
+ private:
+  Confusion pixels_ = {}, images_ = {};
+  std::int64_t maps_ = 0, masks_ = 0, skipped_ = 0;
+};
+
+}  // namespace
+
+MetricEntry generated_metric() {
+  return {.name = "generated",
+          .pixel = true,
+          .optional = true,
+          .gives = {{"generated_pixel_f1", "F1 of the pixels of masks as generated", true},
+                    {"generated_pixel_accuracy", "share of their pixels called rightly", true},
+                    {"generated_image_f1", "F1 of images called anomalous by a mask with any pixel",
+                     true},
+                    {"generated_image_accuracy", "share of images called rightly so", true}},
+          .make = [](const MetricOptions&) { return std::make_unique<Generated>(); }};
+}
+
+}  // namespace looktwice::metrics

@@ -1,0 +1,123 @@
+#include "metrics/pixel/spro_stream.h"
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace looktwice::metrics {
+namespace {
+
+[[noreturn]] void refuse(std::string_view id, const std::string& why) {
+  throw std::invalid_argument(std::string(id) + ": " + why);
+}
+
+}  // namespace
+
+std::int64_t saturation_area(double threshold, bool relative, std::int64_t area) {
+  const auto whole = static_cast<double>(area);
+  const double asked = relative ? threshold * whole : std::min(threshold, whole);
+  return static_cast<std::int64_t>(std::clamp(asked, 1.0, whole));
+}
+
+SproStream::SproStream(SproOptions options) : options_(std::move(options)) {
+  for (const double limit : options_.limits)
+    if (!(limit > 0 && limit <= 1))
+      throw std::invalid_argument("the limit of the false positive rate must lie in (0, 1]");
+}
+
+void SproStream::begin_pass(int pass) {
+  pass_ = pass;
+  if (pass != 1) return;
+  counts_ = std::make_shared<NormalCounts>(
+      std::make_shared<const ScoreTable>(std::move(scores_), options_.threads));
+}
+
+void SproStream::add(std::string_view id, std::span<const float> map,
+                     std::span<const Defect> defects, int width, int height) {
+  if (width <= 0 || height <= 0 ||
+      map.size() != static_cast<std::size_t>(width) * static_cast<std::size_t>(height))
+    refuse(id, "the map does not have width x height scores");
+  if (map.size() >= ScoreTable::kFirst) refuse(id, "a map of 2^31 scores or more");
+  for (const Defect& defect : defects)
+    if (defect.mask.size() != map.size()) refuse(id, "map and mask of a defect differ in size");
+  if (pass_ != 0 && pass_ != 1) throw std::logic_error("begin_pass first");
+  if (!std::ranges::all_of(map, is_finite)) refuse(id, "the map holds NaN or infinity");
+  union_.clear();
+  if (!defects.empty()) {
+    union_.assign(map.size(), 0);
+    for (const Defect& defect : defects)
+      for (std::size_t i = 0; i < map.size(); ++i) union_[i] |= defect.mask[i];
+  }
+  if (pass_ == 0) {
+    ++images_;
+    normal_ += union_.empty() ? static_cast<std::int64_t>(map.size())
+                              : static_cast<std::int64_t>(std::ranges::count(union_, 0));
+    collect(map, defects);
+    return;
+  }
+  if (!piles_) piles_ = std::make_unique<NormalPiles>(counts_);
+  const std::int64_t before = piles_->pixels();
+  piles_->add(map, union_);
+  counted_ += piles_->pixels() - before;
+  ++counted_images_;
+}
+
+void SproStream::collect(std::span<const float> map, std::span<const Defect> defects) {
+  for (const Defect& defect : defects) {
+    own_.clear();
+    for (std::size_t i = 0; i < map.size(); ++i)
+      if (defect.mask[i] != 0) own_.push_back(ordered_bits(map[i]));
+    if (own_.empty()) continue;
+    ++defects_;
+    const auto saturation = static_cast<std::size_t>(
+        std::clamp<std::int64_t>(defect.saturation, 1, static_cast<std::int64_t>(own_.size())));
+    const auto last = own_.begin() + static_cast<std::ptrdiff_t>(saturation - 1);
+    std::nth_element(own_.begin(), last, own_.end(), std::greater<>());
+    for (std::size_t i = 0; i < saturation; ++i)
+      scores_.add(own_[i], static_cast<std::uint32_t>(saturation));
+  }
+}
+
+SproStream SproStream::clone_empty() const {
+  SproStream part(options_);
+  part.pass_ = pass_;
+  part.counts_ = counts_;
+  return part;
+}
+
+void SproStream::merge(const SproStream& part) {
+  if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
+  if (pass_ == 1) {
+    if (part.piles_) part.piles_->finish();
+    counted_ += part.counted_;
+    counted_images_ += part.counted_images_;
+    return;
+  }
+  images_ += part.images_;
+  normal_ += part.normal_;
+  defects_ += part.defects_;
+  scores_.join(part.scores_);
+}
+
+bool SproStream::complete() const {
+  return pass_ == passes() - 1 && counted_ == normal_ && counted_images_ == images_;
+}
+
+SproResult SproStream::result() const {
+  if (result_) return *result_;
+  if (!complete()) throw std::logic_error("the second pass did not show all pixels of the first");
+  if (piles_) piles_->finish();
+  std::vector<OverlapArea> areas;
+  for (const double limit : options_.limits) areas.emplace_back(limit, normal_);
+  counts_->descend(
+      [&](float, std::uint64_t above, std::uint64_t equal, std::span<const std::uint32_t> sizes) {
+        for (OverlapArea& area : areas) area.take(above, equal, sizes);
+      });
+  result_ = SproResult{.images = images_, .normal = normal_, .defects = defects_};
+  for (const OverlapArea& area : areas) result_->areas.push_back(area.value(defects_));
+  return *result_;
+}
+
+}  // namespace looktwice::metrics
