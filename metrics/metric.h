@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "metrics/pixel/pixel_engine.h"
+
 namespace looktwice::metrics {
 
 // One defect of a picture, a ground truth of its own (MVTec LOCO). It counts as wholly found once
@@ -78,6 +80,7 @@ struct MetricOptions {
   std::uint64_t seed = 0;         // of the bootstrap
   int resamples = 1000;           // 0: no bootstrap
   int threads = 1;                // never changes the result
+  MakePixelEngine pixel_engine = {};  // counts pixels instead of the processors; nor does this
   // Names of the values that will be read; empty: all. A family may leave out the work for others.
   std::vector<std::string> wanted = {};
 };

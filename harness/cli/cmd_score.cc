@@ -4,6 +4,7 @@
 
 #include "adapters/imaging/codec.h"
 #include "harness/cli/command.h"
+#include "harness/cli/device_pixels.h"
 #include "harness/cli/print.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/run_options.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct ScoreCommand {
   std::filesystem::path run = {}, data_root = {};
+  std::string device = "cpu";
   bool json = false, quiet = false;
   ScoringOptions scoring = {};
 };
@@ -57,6 +59,7 @@ std::vector<run::Task> tasks_of(const store::Manifest& manifest, const ScoreComm
 int score(const ScoreCommand& options, const Context& context) {
   run::ScoreOptions scoring = options.scoring.score_options();
   ProgressLine line(context.terminal.err_is_tty, options.quiet);
+  scoring.metric.pixel_engine = pixel_engine_on(options.device);
   scoring.stop = context.stop;
   scoring.progress = [&](const std::string& what, std::int64_t done, std::int64_t of) {
     line.show(what, done, of, 0, "");
@@ -85,6 +88,8 @@ void add_score(Command& program, Context& context) {
   auto options = std::make_shared<ScoreCommand>();
   command.word("run", options->run, "run folder", Command::Need::required)
       .option("data_root", options->data_root, "where the data lies now; default: as in the run")
+      .option("device", options->device,
+              "who counts pixels: cpu, or cuda:N for the same bits on a GPU")
       .flag("json", options->json, "print the summary as JSON")
       .flag("quiet", options->quiet, "no progress");
   options->scoring.add_to(command);

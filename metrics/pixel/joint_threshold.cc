@@ -44,13 +44,6 @@ Confusion confusion(std::uint64_t tp, std::uint64_t fp, std::uint64_t positives,
 
 }  // namespace
 
-// [0]: normal, [1]: anomalous, here and below.
-struct JointThreshold::Category {
-  std::array<std::vector<std::uint64_t>, 2> bins = {};
-  std::array<std::uint64_t, 2> pixels = {};               // of the first pass
-  std::array<std::vector<std::uint32_t>, 2> maxima = {};  // keys of pictures
-};
-
 struct JointThreshold::Tally {
   std::vector<std::array<std::uint64_t, 2>> called = {};  // pixels, per category
   explicit Tally(std::size_t categories) : called(categories) {}
@@ -151,9 +144,8 @@ void JointThreshold::begin_pass(int pass) {
 
 JointThreshold::Category& JointThreshold::category_named(std::string_view name) {
   auto found = categories_.find(name);
-  if (found == categories_.end())
-    found = categories_.emplace(std::string(name), std::make_unique<Category>()).first;
-  return *found->second;
+  if (found == categories_.end()) found = categories_.try_emplace(std::string(name)).first;
+  return found->second;
 }
 
 void JointThreshold::add(std::string_view id, std::string_view category, bool anomalous,
@@ -260,12 +252,12 @@ void JointThreshold::merge(const JointThreshold& part) {
   for (const auto& [name, from] : part.categories_) {
     Category& to = category_named(name);
     for (const int label : {0, 1}) {
-      to.pixels[label] += from->pixels[label];
-      to.maxima[label].insert(to.maxima[label].end(), from->maxima[label].begin(),
-                              from->maxima[label].end());
-      to.bins[label].resize(std::max(to.bins[label].size(), from->bins[label].size()));
-      for (std::size_t i = 0; i < from->bins[label].size(); ++i)
-        to.bins[label][i] += from->bins[label][i];
+      to.pixels[label] += from.pixels[label];
+      to.maxima[label].insert(to.maxima[label].end(), from.maxima[label].begin(),
+                              from.maxima[label].end());
+      to.bins[label].resize(std::max(to.bins[label].size(), from.bins[label].size()));
+      for (std::size_t i = 0; i < from.bins[label].size(); ++i)
+        to.bins[label][i] += from.bins[label][i];
     }
   }
 }
@@ -289,7 +281,7 @@ void JointThreshold::end_pass() {
   else
     refine_nodes();
   for (auto& [name, category] : categories_)
-    for (auto& bins : category->bins) bins.clear();
+    for (auto& bins : category.bins) bins.clear();
 }
 
 void JointThreshold::settle_first_pass() {
@@ -297,11 +289,11 @@ void JointThreshold::settle_first_pass() {
   std::uint64_t anomalous_pixels = 0, anomalous_pictures = 0;
   for (auto& [name, category] : categories_) {
     search.names.push_back(name);
-    search.pixels.push_back(category->pixels);
-    for (auto& maxima : category->maxima) std::ranges::sort(maxima);
-    search.maxima.push_back(category->maxima);
-    anomalous_pixels += category->pixels[1];
-    anomalous_pictures += category->maxima[1].size();
+    search.pixels.push_back(category.pixels);
+    for (auto& maxima : category.maxima) std::ranges::sort(maxima);
+    search.maxima.push_back(category.maxima);
+    anomalous_pixels += category.pixels[1];
+    anomalous_pictures += category.maxima[1].size();
   }
   if (pictures_ == 0)
     why_not_ = "no anomaly map with a mask";
@@ -314,7 +306,7 @@ void JointThreshold::settle_first_pass() {
     Tally called(search.names.size());
     std::size_t c = 0;
     for (const auto& [name, category] : categories_) {
-      for (const std::size_t label : {0, 1}) called.called[c][label] = category->bins[label][0];
+      for (const std::size_t label : {0, 1}) called.called[c][label] = category.bins[label][0];
       ++c;
     }
     return finish(options_.threshold, options_.threshold, called);
@@ -333,7 +325,7 @@ void JointThreshold::settle_first_pass() {
     bound_leading();
   }
   for (auto& [name, category] : categories_)
-    for (auto& bins : category->bins) bins.clear();
+    for (auto& bins : category.bins) bins.clear();
 }
 
 void JointThreshold::choose_from_grid() {
@@ -345,7 +337,7 @@ void JointThreshold::choose_from_grid() {
     for (const std::size_t label : {0, 1}) {
       std::uint64_t sum = 0;
       for (std::size_t k = kSteps + 1; k-- > 0;) {
-        sum += category->bins[label][k];
+        sum += category.bins[label][k];
         called[k].called[c][label] = sum;
       }
     }
@@ -390,7 +382,7 @@ void JointThreshold::bound_leading() {
     std::size_t c = 0;
     for (const auto& [name, category] : categories_) {
       for (const std::size_t label : {0, 1}) {
-        const std::uint64_t here = category->bins[label][leading];
+        const std::uint64_t here = category.bins[label][leading];
         called.called[c][label] += here;
         own += here;
       }
@@ -418,7 +410,7 @@ void JointThreshold::refine_nodes() {
       std::size_t c = 0;
       for (const auto& [name, category] : categories_) {
         for (const std::size_t label : {0, 1}) {
-          const std::uint64_t here = category->bins[label][slot * kChildren + child];
+          const std::uint64_t here = category.bins[label][slot * kChildren + child];
           called.called[c][label] += here;
           own += here;
         }

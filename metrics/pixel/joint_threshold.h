@@ -79,7 +79,12 @@ class JointThreshold {
   std::optional<JointResult> result() const;
 
  private:
-  struct Category;
+  // [0]: normal, [1]: anomalous.
+  struct Category {
+    std::array<std::vector<std::uint64_t>, 2> bins = {};
+    std::array<std::uint64_t, 2> pixels = {};               // of the first pass
+    std::array<std::vector<std::uint32_t>, 2> maxima = {};  // of pictures, as ordered keys
+  };
   struct Search;  // what all parts share of the passes before; changes between passes only
   struct Tally;   // of all categories, in the order of their names
 
@@ -105,7 +110,7 @@ class JointThreshold {
   std::int64_t pictures_ = 0, pixels_ = 0;          // of the first pass
   std::int64_t pictures_now_ = 0, pixels_now_ = 0;  // of this one
   std::optional<float> lowest_ = {}, highest_ = {};
-  std::map<std::string, std::unique_ptr<Category>, std::less<>> categories_ = {};
+  std::map<std::string, Category, std::less<>> categories_ = {};
   std::shared_ptr<Search> search_ = {};
   std::string why_not_ = {};
   std::optional<JointResult> result_ = {};

@@ -140,7 +140,8 @@ MetricEntry pixel_metric() {
                  .threshold = options.pixel_threshold,
                  .equidistant_scores = asks_for(options, "aupro_anomalyclip"),
                  .equidistant_positions = asks_for(options, "aupro_mvtec") ? kMvtecPositions : 0,
-                 .threads = options.threads});
+                 .threads = options.threads,
+                 .engine = options.pixel_engine});
             return std::make_unique<PixelMetric>(std::move(stream), options.pixel_threshold);
           }};
 }

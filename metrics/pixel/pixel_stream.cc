@@ -33,8 +33,7 @@ void PixelStream::begin_pass(int pass) {
   plan.highest = highest_.value_or(0);
   tally_ = PixelTally(plan, normal_, anomalous_, regions_);
   for (const float mark : tally_.marks()) scores_.add(ordered_bits(mark), AnomalousScores::kMark);
-  counts_ = std::make_shared<NormalCounts>(
-      std::make_shared<const ScoreTable>(std::move(scores_), options_.threads));
+  counting_ = PixelCounting(std::move(scores_), options_.threads, options_.engine);
 }
 
 void PixelStream::add(std::string_view id, std::span<const float> map,
@@ -47,10 +46,9 @@ void PixelStream::add(std::string_view id, std::span<const float> map,
   if (pass_ == 0) {
     collect(id, map, mask, width, height);
   } else if (pass_ == 1) {
-    if (!piles_) piles_ = std::make_unique<NormalPiles>(counts_);
-    const std::int64_t before = piles_->pixels();
-    if (!piles_->add(map, mask)) refuse_not_finite(id);
-    counted_ += piles_->pixels() - before;
+    const std::optional<std::int64_t> counted = counting_.add(map, mask);
+    if (!counted) refuse_not_finite(id);
+    counted_ += *counted;
     ++counted_images_;
   } else {
     throw std::logic_error("begin_pass first");
@@ -89,14 +87,14 @@ void PixelStream::collect(std::string_view id, std::span<const float> map,
 PixelStream PixelStream::clone_empty() const {
   PixelStream part(options_);
   part.pass_ = pass_;
-  part.counts_ = counts_;
+  part.counting_ = counting_.part();
   return part;
 }
 
 void PixelStream::merge(const PixelStream& part) {
   if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
   if (pass_ == 1) {
-    if (part.piles_) part.piles_->finish();
+    part.counting_.finish();
     counted_ += part.counted_;
     counted_images_ += part.counted_images_;
     return;
@@ -119,9 +117,9 @@ bool PixelStream::complete() const {
 PixelResult PixelStream::result() const {
   if (result_) return *result_;
   if (!complete()) throw std::logic_error("the second pass did not show all pixels of the first");
-  if (piles_) piles_->finish();
+  counting_.finish();
   PixelTally tally = tally_;
-  counts_->descend(
+  counting_.descend(
       [&](float score, std::uint64_t above, std::uint64_t equal,
           std::span<const std::uint32_t> sizes) { tally.take(score, above, equal, sizes); });
   result_ = PixelResult{.images = images_,

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "metrics/pixel/normal_counts.h"
+#include "metrics/pixel/pixel_counting.h"
 #include "metrics/pixel/pixel_tally.h"
 #include "metrics/pixel/regions.h"
 #include "metrics/pixel/score_table.h"
@@ -24,6 +24,7 @@ struct PixelOptions {
   bool equidistant_scores = false;  // AnomalyCLIP's AUPRO as well: reads all scores twice
   int equidistant_positions = 0;    // MVTec's AUPRO as well, at so many thresholds
   int threads = 1;                  // of the sort; never changes a bit
+  MakePixelEngine engine = {};      // counts instead of the processors; never changes a bit
 };
 
 // Exactly what the whole data give; empty where undefined.
@@ -71,9 +72,8 @@ class PixelStream {
   RegionFinder finder_ = {};
   std::int64_t counted_ = 0, counted_images_ = 0;  // in the second pass
   PixelTally tally_ = {};                          // empty, ready to walk
-  std::shared_ptr<NormalCounts> counts_ = {};
-  std::unique_ptr<NormalPiles> piles_ = {};         // opened by the first map
-  mutable std::optional<PixelResult> result_ = {};  // the piles can be counted only once
+  PixelCounting counting_ = {};
+  mutable std::optional<PixelResult> result_ = {};  // the pixels can be counted only once
 };
 
 }  // namespace looktwice::metrics

@@ -75,6 +75,18 @@ std::int64_t AnomalousScores::size() const {
   return static_cast<std::int64_t>(blocks_.size() * kBlock + (last_ ? fill_ : 0));
 }
 
+std::vector<std::uint64_t> AnomalousScores::entries() && {
+  std::vector<std::uint64_t> all;
+  all.reserve(static_cast<std::size_t>(size()));
+  for (auto& block : blocks_) {
+    all.insert(all.end(), block->entries.get(), block->entries.get() + block->size);
+    block.reset();
+  }
+  if (last_) all.insert(all.end(), open_, open_ + fill_);
+  clear();
+  return all;
+}
+
 ScoreTable::ScoreTable(AnomalousScores&& scores, int threads) {
   if (scores.last_) {
     scores.last_->size = scores.fill_;

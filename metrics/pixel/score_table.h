@@ -28,6 +28,8 @@ class AnomalousScores {
   void join(const AnomalousScores& other);
   void clear() { *this = {}; }
   std::int64_t size() const;
+  // All of them in one piece, (ordered ^ 0x80000000) << 32 | size, in any order.
+  std::vector<std::uint64_t> entries() &&;
 
  private:
   friend class ScoreTable;

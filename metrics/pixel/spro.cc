@@ -148,7 +148,8 @@ MetricEntry spro_metric() {
             std::vector<SproStream> streams;
             for (std::size_t k = 0; k < kKindCount; ++k)
               streams.emplace_back(SproOptions{.limits = {kLimitValues.begin(), kLimitValues.end()},
-                                               .threads = options.threads});
+                                               .threads = options.threads,
+                                               .engine = options.pixel_engine});
             return std::make_unique<Spro>(std::move(streams));
           }};
 }

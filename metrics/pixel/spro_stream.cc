@@ -30,8 +30,7 @@ SproStream::SproStream(SproOptions options) : options_(std::move(options)) {
 void SproStream::begin_pass(int pass) {
   pass_ = pass;
   if (pass != 1) return;
-  counts_ = std::make_shared<NormalCounts>(
-      std::make_shared<const ScoreTable>(std::move(scores_), options_.threads));
+  counting_ = PixelCounting(std::move(scores_), options_.threads, options_.engine);
 }
 
 void SproStream::add(std::string_view id, std::span<const float> map,
@@ -57,10 +56,7 @@ void SproStream::add(std::string_view id, std::span<const float> map,
     collect(map, defects);
     return;
   }
-  if (!piles_) piles_ = std::make_unique<NormalPiles>(counts_);
-  const std::int64_t before = piles_->pixels();
-  piles_->add(map, union_);
-  counted_ += piles_->pixels() - before;
+  counted_ += counting_.add(map, union_).value_or(0);
   ++counted_images_;
 }
 
@@ -83,14 +79,14 @@ void SproStream::collect(std::span<const float> map, std::span<const Defect> def
 SproStream SproStream::clone_empty() const {
   SproStream part(options_);
   part.pass_ = pass_;
-  part.counts_ = counts_;
+  part.counting_ = counting_.part();
   return part;
 }
 
 void SproStream::merge(const SproStream& part) {
   if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
   if (pass_ == 1) {
-    if (part.piles_) part.piles_->finish();
+    part.counting_.finish();
     counted_ += part.counted_;
     counted_images_ += part.counted_images_;
     return;
@@ -108,10 +104,10 @@ bool SproStream::complete() const {
 SproResult SproStream::result() const {
   if (result_) return *result_;
   if (!complete()) throw std::logic_error("the second pass did not show all pixels of the first");
-  if (piles_) piles_->finish();
+  counting_.finish();
   std::vector<OverlapArea> areas;
   for (const double limit : options_.limits) areas.emplace_back(limit, normal_);
-  counts_->descend(
+  counting_.descend(
       [&](float, std::uint64_t above, std::uint64_t equal, std::span<const std::uint32_t> sizes) {
         for (OverlapArea& area : areas) area.take(above, equal, sizes);
       });

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "metrics/metric.h"
-#include "metrics/pixel/normal_counts.h"
 #include "metrics/pixel/overlap_area.h"
+#include "metrics/pixel/pixel_counting.h"
 #include "metrics/pixel/score_table.h"
 
 namespace looktwice::metrics {
@@ -28,6 +28,7 @@ std::int64_t saturation_area(double threshold, bool relative, std::int64_t area)
 struct SproOptions {
   std::vector<double> limits = {0.01, 0.05, 0.1, 0.3, 1.0};  // of the false positive rate
   int threads = 1;                                           // of the sort; never changes a bit
+  MakePixelEngine engine = {};  // counts instead of the processors; never changes a bit
 };
 
 struct SproResult {
@@ -67,9 +68,8 @@ class SproStream {
   std::int64_t images_ = 0, normal_ = 0, defects_ = 0;
   AnomalousScores scores_ = {};
   std::int64_t counted_ = 0, counted_images_ = 0;  // in the second pass
-  std::shared_ptr<NormalCounts> counts_ = {};
-  std::unique_ptr<NormalPiles> piles_ = {};        // opened by the first map
-  mutable std::optional<SproResult> result_ = {};  // the piles can be counted only once
+  PixelCounting counting_ = {};
+  mutable std::optional<SproResult> result_ = {};  // the pixels can be counted only once
   std::vector<std::uint8_t> union_ = {};           // kept for its memory, as is own_
   std::vector<std::int32_t> own_ = {};
 };
