@@ -11,8 +11,9 @@
 namespace looktwice::kernels {
 
 inline void cuda_check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess)
-    throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // or the next launch would report it as its own
+  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(status));
 }
 
 inline cudaStream_t cuda_stream(Stream stream) {

@@ -108,6 +108,56 @@ TEST_F(Loco, BothKindsAndTheirMeanAreReported) {
     EXPECT_NE(report.out.find(title), std::string::npos) << report.out;
 }
 
+// The maps hold 0 and 1 only: 3 of 11 anomalous pixels are found, none falsely.
+TEST_F(Loco, MasksAsGeneratedNeedNoThreshold) {
+  ASSERT_EQ(run().code, 0);
+  EXPECT_EQ(row("generated_pixel_f1").value, 6.0 / 14);
+  EXPECT_EQ(row("generated_pixel_accuracy").value, 248.0 / 256);
+  EXPECT_EQ(row("generated_image_f1").value, 1.0);
+  EXPECT_EQ(row("generated_image_accuracy").value, 1.0);
+  EXPECT_THROW(row("joint_pixel_f1"), std::runtime_error);  // nobody asked
+}
+
+TEST_F(Loco, OneThresholdForPixelsAndImages) {
+  ASSERT_EQ(run().code, 0);
+  const auto scored = [&](const std::string& threshold, const std::string& metrics = {}) {
+    std::vector<std::string> words = {"score", run_.string(), "--quiet", "--resamples", "0"};
+    if (!threshold.empty()) words.insert(words.end(), {"--pixel_threshold", threshold});
+    if (!metrics.empty()) words.insert(words.end(), {"--metrics", metrics});
+    return finished(looktwice(words)).code;
+  };
+  for (const char* how : {"joint", "joint_pooled", "joint_exact", "joint_exact_pooled", "anomalib",
+                          "anomalib_pooled"}) {
+    ASSERT_EQ(scored(how), 0) << how;
+    EXPECT_EQ(row("joint_pixel_f1").value, 6.0 / 14) << how;
+    EXPECT_EQ(row("joint_image_accuracy").value, 1.0) << how;
+    // The lowest candidate above 0, or the lowest score above it.
+    const bool on_grid = std::string(how).starts_with("joint") &&
+                         std::string(how).find("exact") == std::string::npos;
+    EXPECT_EQ(row("joint_threshold").value, on_grid ? 0.001 : 1.0) << how;
+    EXPECT_EQ(row("joint_pixel_f1", "pushpins").threshold, on_grid ? 0.001 : 1.0) << how;
+  }
+  ASSERT_EQ(scored("", "joint_*"), 0);
+  EXPECT_EQ(row("joint_threshold").value, 0.001);
+  ASSERT_EQ(scored("0", "joint_*"), 0);  // a number: no search, and 0 calls everything anomalous
+  EXPECT_EQ(row("joint_pixel_f1").value, 22.0 / 267);
+  EXPECT_EQ(row("pixel_auroc").skipped, 0);
+  EXPECT_EQ(scored("highest"), 2);
+  EXPECT_EQ(scored("nan"), 2);
+}
+
+TEST_F(Loco, ADeviceThatIsNotThereIsTold) {
+  ASSERT_EQ(run().code, 0);
+  const std::string summary = store::read_text(run_ / "summary.json");
+  for (const char* device : {"cuda:99", "gpu", "cuda:x"}) {
+    const Finished done =
+        finished(looktwice({"score", run_.string(), "--quiet", "--device", device}));
+    EXPECT_EQ(done.code, 2) << device;
+    EXPECT_NE(done.err.find(std::string("--device=") + device), std::string::npos) << done.err;
+  }
+  EXPECT_EQ(store::read_text(run_ / "summary.json"), summary);
+}
+
 TEST_F(Loco, ThreadsChangeNoByte) {
   ASSERT_EQ(run({"--threads", "1"}).code, 0);
   const std::string summary = store::read_text(run_ / "summary.json");
