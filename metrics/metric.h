@@ -80,6 +80,7 @@ struct MetricOptions {
   std::uint64_t seed = 0;         // of the bootstrap
   int resamples = 1000;           // 0: no bootstrap
   int threads = 1;                // never changes the result
+  std::int64_t memory = 0;        // bytes for pixel metrics, 0: no bound; never changes the result
   MakePixelEngine pixel_engine = {};  // counts pixels instead of the processors; nor does this
   // Names of the values that will be read; empty: all. A family may leave out the work for others.
   std::vector<std::string> wanted = {};

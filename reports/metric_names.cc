@@ -7,7 +7,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 45> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -46,6 +46,13 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kTitles 
     {"generated_pixel_accuracy", "pixel accuracy as generated"},
     {"generated_image_f1", "image F1 as generated"},
     {"generated_image_accuracy", "image accuracy as generated"},
+    {"pixel_accuracy_at", "pixel accuracy at threshold"},
+    {"pixel_precision_at", "pixel precision at threshold"},
+    {"pixel_recall_at", "pixel recall at threshold"},
+    {"pixel_f1_at", "pixel F1 at threshold"},
+    {"aupro_mvtec", "AUPRO (MVTec)"},
+    {"aupro_anomalyclip", "AUPRO (AnomalyCLIP)"},
+    {"aupro_anomalib", "AUPRO (anomalib)"},
 }};
 
 }  // namespace

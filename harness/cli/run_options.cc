@@ -38,6 +38,22 @@ bool read_pixel_threshold(std::string word, run::ScoreOptions& options) {
   return false;
 }
 
+// "", "1048576", "500MB", "2GB", "1GiB".
+std::int64_t bytes_in(const std::string& text) {
+  if (text.empty()) return 0;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::map<std::string, double> units = {{"", 1},        {"KB", 1e3},     {"MB", 1e6},
+                                               {"GB", 1e9},    {"KiB", 0x1p10}, {"MiB", 0x1p20},
+                                               {"GiB", 0x1p30}};
+  const auto unit = units.find(std::string(end, text.data() + text.size()));
+  if (error != std::errc{} || unit == units.end() || !(number * unit->second >= 1) ||
+      number * unit->second > 0x1p50)
+    throw Error(Kind::usage, "--memory=" + printable(text, 40) +
+                                 ": expected bytes, or a number with KB, MB or GB");
+  return static_cast<std::int64_t>(number * unit->second);
+}
+
 }  // namespace
 
 void ScoringOptions::add_to(Command& command) {
@@ -57,7 +73,9 @@ void ScoringOptions::add_to(Command& command) {
       .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
       .option("resamples", resamples, "bootstrap resamples; 0: none")
       .option("seed", seed, "of sampling, few-shot choice and bootstrap")
-      .option("threads", threads, "0: one per processor; never changes a result");
+      .option("threads", threads, "0: one per processor; never changes a result")
+      .option("memory", memory,
+              "bound for pixel metrics: bytes, 500MB, 2GB; more passes, never another result");
 }
 
 run::ScoreOptions ScoringOptions::score_options() const {
@@ -81,6 +99,7 @@ run::ScoreOptions ScoringOptions::score_options() const {
   options.metric.seed = seed;
   options.metric.resamples = resamples;
   options.metric.threads = threads > 0 ? threads : available_threads();
+  options.metric.memory = bytes_in(memory);
   options.map_side = map_side;
   options.map_sigma = map_sigma;
   return options;

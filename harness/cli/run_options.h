@@ -17,7 +17,7 @@ namespace looktwice::cli {
 
 // Options of the scoring stage; `run` and `score` have them.
 struct ScoringOptions {
-  std::string metrics = {}, pixel_threshold = "auto";
+  std::string metrics = {}, memory = {}, pixel_threshold = "auto";
   double threshold = 0.5, fpr_limit = 0.3, map_sigma = 0;
   int resamples = 1000, map_side = 0;
   std::uint64_t seed = 0;

@@ -219,15 +219,15 @@ struct NormalPiles::Tile {
   alignas(64) std::array<std::uint16_t, kTile> leading = {}, trailing = {};
 };
 
-NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts)
+NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_bytes)
     : counts_(std::move(counts)),
       lines_(allocated(kLeading * kLine * sizeof(std::uint16_t), 1 << 12)),
       next_(new std::uint32_t[kLeading]),
       group_(new std::uint32_t[kLeading]),
       gaps_(counts_->gaps_.size(), 0) {
-  constexpr std::size_t kHeap = 32 << 20;  // bytes at most
   const auto groups = counts_->table().groups();
-  pile_size_ = std::clamp<std::size_t>(kHeap / 2 / (groups.size() + 1), 64, 16384) / kLine * kLine;
+  pile_size_ =
+      std::clamp<std::size_t>(pile_bytes / 2 / (groups.size() + 1), 64, 16384) / kLine * kLine;
   heap_.reset(allocated(std::max<std::size_t>(groups.size(), 1) * pile_size_ * 2, 1 << 12));
   filled_.assign(groups.size(), 0);
   std::size_t g = 0;

@@ -60,7 +60,9 @@ class NormalCounts {
 // One thread's piles: about 36 MB at most, whatever the number of pixels.
 class NormalPiles {
  public:
-  explicit NormalPiles(std::shared_ptr<NormalCounts> counts);
+  // pile_bytes: for the piles, 4 MB more for their lines.
+  static constexpr std::size_t kPileBytes = 32 << 20, kLineBytes = 5 << 20;
+  explicit NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_bytes = kPileBytes);
   // Counts the scores[i] with mask[i] == 0 (all of them if the mask is empty).
   // False when a score is not finite; what was counted is of no use then.
   bool add(std::span<const float> scores, std::span<const std::uint8_t> mask);

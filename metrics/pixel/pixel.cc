@@ -141,6 +141,7 @@ MetricEntry pixel_metric() {
                  .equidistant_scores = asks_for(options, "aupro_anomalyclip"),
                  .equidistant_positions = asks_for(options, "aupro_mvtec") ? kMvtecPositions : 0,
                  .threads = options.threads,
+                 .memory = options.memory,
                  .engine = options.pixel_engine});
             return std::make_unique<PixelMetric>(std::move(stream), options.pixel_threshold);
           }};

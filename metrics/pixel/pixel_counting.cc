@@ -6,7 +6,9 @@
 
 namespace looktwice::metrics {
 
-PixelCounting::PixelCounting(AnomalousScores&& scores, int threads, const MakePixelEngine& make) {
+PixelCounting::PixelCounting(AnomalousScores&& scores, int threads, const MakePixelEngine& make,
+                             std::size_t pile_bytes)
+    : pile_bytes_(pile_bytes) {
   if (make)
     engine_ = make(std::move(scores).entries());
   else
@@ -18,6 +20,7 @@ PixelCounting PixelCounting::part() const {
   PixelCounting part;
   part.counts_ = counts_;
   part.engine_ = engine_;
+  part.pile_bytes_ = pile_bytes_;
   return part;
 }
 
@@ -33,7 +36,7 @@ std::optional<std::int64_t> PixelCounting::add(std::span<const float> scores,
     engine_->add(scores, mask);
     return pixels;
   }
-  if (!piles_) piles_ = std::make_unique<NormalPiles>(counts_);
+  if (!piles_) piles_ = std::make_unique<NormalPiles>(counts_, pile_bytes_);
   const std::int64_t before = piles_->pixels();
   if (!piles_->add(scores, mask)) return {};
   return piles_->pixels() - before;

@@ -19,7 +19,9 @@ class PixelCounting {
  public:
   PixelCounting() = default;  // nothing to count with yet
   // By the engine that `make` gives, if any, else by the processors.
-  PixelCounting(AnomalousScores&& scores, int threads, const MakePixelEngine& make);
+  // pile_bytes: of each part, see NormalPiles.
+  PixelCounting(AnomalousScores&& scores, int threads, const MakePixelEngine& make,
+                std::size_t pile_bytes = NormalPiles::kPileBytes);
 
   PixelCounting part() const;
   // Counts the scores with mask 0 (all, if it is empty). Their number; empty: one is not finite,
@@ -57,6 +59,7 @@ class PixelCounting {
 
   std::shared_ptr<NormalCounts> counts_ = {};
   std::shared_ptr<PixelEngine> engine_ = {};
+  std::size_t pile_bytes_ = NormalPiles::kPileBytes;
   std::unique_ptr<NormalPiles> piles_ = {};  // opened by the first pixels
 };
 

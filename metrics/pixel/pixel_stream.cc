@@ -1,6 +1,7 @@
 #include "metrics/pixel/pixel_stream.h"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -15,16 +16,42 @@ namespace {
   refuse(id, "the map holds NaN or infinity");
 }
 
+// A quarter of the bound for the piles of all threads, what is left for the scores: 16 bytes each
+// while they are sorted. Both have a least size.
+std::size_t pile_bytes(const PixelOptions& options) {
+  if (options.memory <= 0) return NormalPiles::kPileBytes;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(options.memory / 4 / options.threads),
+                                 1 << 20, NormalPiles::kPileBytes);
+}
+
+std::int64_t room_for_scores(const PixelOptions& options) {
+  constexpr std::int64_t kRest = 8 << 20, kLeast = 1 << 20;
+  const auto piles = static_cast<std::int64_t>(pile_bytes(options) + NormalPiles::kLineBytes);
+  return std::max(kLeast, options.memory - kRest - options.threads * piles) / 16;
+}
+
 }  // namespace
 
 PixelStream::PixelStream(const PixelOptions& options) : options_(options) {
   if (!(options.fpr_limit > 0 && options.fpr_limit <= 1))
     throw std::invalid_argument("the limit of the false positive rate must lie in (0, 1]");
+  if (options.memory <= 0) return;
+  anomalous_by_leading_.assign(1 << 16, 0);
+  held_ = std::make_shared<std::atomic<std::int64_t>>(0);
 }
 
 void PixelStream::begin_pass(int pass) {
+  if (pass == 1) begin_tally();
+  if (pass > 1) {
+    missed_ = missed_ || (counts_in(pass_) && (counted_ != normal_ || counted_images_ != images_));
+    if (counts_in(pass_)) tally_counts(tally_);
+    counting_ = {};
+  }
   pass_ = pass;
-  if (pass != 1) return;
+  if (counts_in(pass)) begin_count();
+}
+
+void PixelStream::begin_tally() {
   PixelPlan plan{.fpr_limit = options_.fpr_limit,
                  .threshold = options_.threshold,
                  .equidistant_positions = options_.equidistant_positions,
@@ -32,8 +59,52 @@ void PixelStream::begin_pass(int pass) {
   plan.lowest = lowest_.value_or(0);
   plan.highest = highest_.value_or(0);
   tally_ = PixelTally(plan, normal_, anomalous_, regions_);
-  for (const float mark : tally_.marks()) scores_.add(ordered_bits(mark), AnomalousScores::kMark);
-  counting_ = PixelCounting(std::move(scores_), options_.threads, options_.engine);
+  if (!overfull()) return;
+  kept_ = false;
+  scores_.clear();
+  find_ranges();
+}
+
+// As many leading bits as fit, from the top down.
+void PixelStream::find_ranges() {
+  const std::int64_t room = room_for_scores(options_);
+  std::int64_t held = 0;
+  Range range;
+  for (std::uint32_t leading = range.last + 1; leading-- > 0;) {
+    const std::int64_t here = anomalous_by_leading_[leading];
+    if (held > 0 && held + here > room) {
+      range.first = leading + 1;
+      ranges_.push_back(range);
+      range.last = leading;
+      held = 0;
+    }
+    held += here;
+  }
+  range.first = 0;
+  ranges_.push_back(range);
+}
+
+void PixelStream::begin_count() {
+  const Range range = range_of(pass_);
+  missed_ = missed_ || (!kept_ && scores_.size() != anomalous_in(range));
+  for (const float mark : tally_.marks()) {
+    const std::int32_t ordered = ordered_bits(mark);
+    if (leading_bits(ordered) >= range.first && leading_bits(ordered) <= range.last)
+      scores_.add(ordered, AnomalousScores::kMark);
+  }
+  counting_ =
+      PixelCounting(std::move(scores_), options_.threads, options_.engine, pile_bytes(options_));
+  scores_.clear();
+  counted_ = counted_images_ = 0;
+}
+
+bool PixelStream::overfull() const {
+  return held_ && *held_ > room_for_scores(options_);
+}
+
+std::int64_t PixelStream::anomalous_in(Range range) const {
+  const auto begin = anomalous_by_leading_.begin();
+  return std::accumulate(begin + range.first, begin + range.last + 1, std::int64_t{0});
 }
 
 void PixelStream::add(std::string_view id, std::span<const float> map,
@@ -43,44 +114,55 @@ void PixelStream::add(std::string_view id, std::span<const float> map,
     refuse(id, "the map does not have width x height scores");
   if (!mask.empty() && mask.size() != map.size()) refuse(id, "map and mask differ in size");
   if (map.size() >= ScoreTable::kFirst) refuse(id, "a map of 2^31 scores or more");
-  if (pass_ == 0) {
-    collect(id, map, mask, width, height);
-  } else if (pass_ == 1) {
+  if (pass_ < 0) throw std::logic_error("begin_pass first");
+  if (!counts_in(pass_)) {
+    if (pass_ == 0) look_at(id, map);
+    if (!mask.empty()) collect(id, map, mask, width, height);
+  } else {
     const std::optional<std::int64_t> counted = counting_.add(map, mask);
     if (!counted) refuse_not_finite(id);
     counted_ += *counted;
     ++counted_images_;
-  } else {
-    throw std::logic_error("begin_pass first");
   }
+}
+
+void PixelStream::look_at(std::string_view id, std::span<const float> map) {
+  ++images_;
+  normal_ += static_cast<std::int64_t>(map.size());
+  if (!options_.equidistant_scores) return;
+  float lowest = map[0], highest = map[0];
+  for (const float score : map) {
+    if (!is_finite(score)) refuse_not_finite(id);
+    lowest = std::min(lowest, score);
+    highest = std::max(highest, score);
+  }
+  lowest_ = std::min(lowest_.value_or(lowest), lowest);
+  highest_ = std::max(highest_.value_or(highest), highest);
 }
 
 void PixelStream::collect(std::string_view id, std::span<const float> map,
                           std::span<const std::uint8_t> mask, int width, int height) {
-  ++images_;
-  if (options_.equidistant_scores) {
-    float lowest = map[0], highest = map[0];
-    for (const float score : map) {
-      if (!is_finite(score)) refuse_not_finite(id);
-      lowest = std::min(lowest, score);
-      highest = std::max(highest, score);
-    }
-    lowest_ = std::min(lowest_.value_or(lowest), lowest);
-    highest_ = std::max(highest_.value_or(highest), highest);
-  }
-  normal_ += static_cast<std::int64_t>(map.size());
-  if (mask.empty()) return;
+  const Range range = pass_ == 0 ? Range{} : range_of(pass_);
+  std::int64_t found = 0;
+  const bool full = pass_ == 0 && overfull();
+  if (full) scores_.clear();
   finder_.find(mask, width, height);
   for (const Run& run : finder_.runs()) {
     const std::uint32_t area = finder_.areas()[static_cast<std::size_t>(run.region)];
     const float* row = map.data() + static_cast<std::ptrdiff_t>(run.row) * width;
+    found += run.end - run.begin;
     for (std::int32_t x = run.begin; x < run.end; ++x) {
       if (!is_finite(row[x])) refuse_not_finite(id);
-      scores_.add(ordered_bits(row[x]), area);
+      const std::int32_t ordered = ordered_bits(row[x]);
+      const std::uint32_t leading = leading_bits(ordered);
+      if (held_ && pass_ == 0) ++anomalous_by_leading_[leading];
+      if (!full && leading >= range.first && leading <= range.last) scores_.add(ordered, area);
     }
-    normal_ -= run.end - run.begin;
-    anomalous_ += run.end - run.begin;
   }
+  if (pass_ > 0) return;
+  if (held_) *held_ += found;
+  normal_ -= found;
+  anomalous_ += found;
   regions_ += static_cast<std::int64_t>(finder_.areas().size());
 }
 
@@ -88,16 +170,24 @@ PixelStream PixelStream::clone_empty() const {
   PixelStream part(options_);
   part.pass_ = pass_;
   part.counting_ = counting_.part();
+  part.held_ = held_;
+  part.kept_ = kept_;
+  part.ranges_ = ranges_;
   return part;
 }
 
 void PixelStream::merge(const PixelStream& part) {
   if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
-  if (pass_ == 1) {
+  if (counts_in(pass_)) {
     part.counting_.finish();
     counted_ += part.counted_;
     counted_images_ += part.counted_images_;
     return;
+  }
+  if (overfull() && pass_ == 0) {
+    scores_.clear();
+  } else {
+    scores_.join(part.scores_);
   }
   images_ += part.images_;
   normal_ += part.normal_;
@@ -107,21 +197,27 @@ void PixelStream::merge(const PixelStream& part) {
     lowest_ = std::min(lowest_.value_or(*part.lowest_), *part.lowest_);
     highest_ = std::max(highest_.value_or(*part.highest_), *part.highest_);
   }
-  scores_.join(part.scores_);
+  for (std::size_t i = 0; i < anomalous_by_leading_.size(); ++i)
+    anomalous_by_leading_[i] += part.anomalous_by_leading_[i];
 }
 
 bool PixelStream::complete() const {
-  return pass_ == passes() - 1 && counted_ == normal_ && counted_images_ == images_;
+  return !missed_ && pass_ == passes() - 1 && counts_in(pass_) && counted_ == normal_ &&
+         counted_images_ == images_;
+}
+
+void PixelStream::tally_counts(PixelTally& tally) const {
+  counting_.finish();
+  counting_.descend(
+      [&](float score, std::uint64_t above, std::uint64_t equal,
+          std::span<const std::uint32_t> sizes) { tally.take(score, above, equal, sizes); });
 }
 
 PixelResult PixelStream::result() const {
   if (result_) return *result_;
-  if (!complete()) throw std::logic_error("the second pass did not show all pixels of the first");
-  counting_.finish();
+  if (!complete()) throw std::logic_error("a later pass did not show all pixels of the first");
   PixelTally tally = tally_;
-  counting_.descend(
-      [&](float score, std::uint64_t above, std::uint64_t equal,
-          std::span<const std::uint32_t> sizes) { tally.take(score, above, equal, sizes); });
+  tally_counts(tally);
   result_ = PixelResult{.images = images_,
                         .normal = normal_,
                         .anomalous = anomalous_,

@@ -4,12 +4,14 @@
 // Definitions: docs/pixel_metrics.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/pixel/pixel_counting.h"
 #include "metrics/pixel/pixel_tally.h"
@@ -25,6 +27,10 @@ struct PixelOptions {
   int equidistant_positions = 0;    // MVTec's AUPRO as well, at so many thresholds
   int threads = 1;                  // of the sort; never changes a bit
   MakePixelEngine engine = {};      // counts instead of the processors; never changes a bit
+  // Bytes for scores and counts; 0: as many as needed, about 16 per anomalous pixel and 40 MB per
+  // thread. A smaller bound costs two passes more per part of the scores and never changes a bit.
+  // Not split: one of the 2^16 ranges of equal leading bits (1/128 of an octave).
+  std::int64_t memory = 0;
 };
 
 // Exactly what the whole data give; empty where undefined.
@@ -42,8 +48,8 @@ class PixelStream {
   PixelStream(PixelStream&&) = default;
   PixelStream& operator=(PixelStream&&) = default;
 
-  // Ask again after each pass.
-  int passes() const { return 2; }
+  // Ask again after each pass: more than two when the bound of memory needs them.
+  int passes() const { return kept_ ? 2 : 1 + 2 * static_cast<int>(ranges_.size()); }
   // Before each pass, from 0 on, on the one object that holds all that the pass before gathered.
   void begin_pass(int pass);
   // map[height][width]; mask[height][width], non-zero = anomalous, or empty for a picture without
@@ -61,8 +67,23 @@ class PixelStream {
   PixelResult result() const;
 
  private:
+  // Scores whose leading bits lie in [first, last].
+  struct Range {
+    std::uint32_t first = 0, last = 65535;
+  };
+  bool counts_in(int pass) const { return kept_ ? pass == 1 : pass > 0 && pass % 2 == 0; }
+  Range range_of(int pass) const {
+    return kept_ ? Range{} : ranges_[static_cast<std::size_t>(pass - 1) / 2];
+  }
+  std::int64_t anomalous_in(Range range) const;
+  bool overfull() const;
+  void find_ranges();
+  void begin_tally();
+  void begin_count();
+  void tally_counts(PixelTally& tally) const;
   void collect(std::string_view id, std::span<const float> map, std::span<const std::uint8_t> mask,
                int width, int height);
+  void look_at(std::string_view id, std::span<const float> map);
 
   PixelOptions options_ = {};
   int pass_ = -1;
@@ -70,8 +91,16 @@ class PixelStream {
   std::optional<float> lowest_ = {}, highest_ = {};  // of all scores, where asked for
   AnomalousScores scores_ = {};
   RegionFinder finder_ = {};
-  std::int64_t counted_ = 0, counted_images_ = 0;  // in the second pass
-  PixelTally tally_ = {};                          // empty, ready to walk
+  // Under a bound of memory: how many anomalous pixels have which leading bits, and how many all
+  // parts hold together.
+  std::vector<std::int64_t> anomalous_by_leading_ = {};
+  std::shared_ptr<std::atomic<std::int64_t>> held_ = {};
+  bool kept_ = true;                // all scores fit
+  std::vector<Range> ranges_ = {};  // else: the highest first, each with a pass to collect its
+                                    // scores and one to count
+  bool missed_ = false;             // a pass before the last did not show all
+  std::int64_t counted_ = 0, counted_images_ = 0;  // in this counting pass
+  PixelTally tally_ = {};                          // has walked the ranges before
   PixelCounting counting_ = {};
   mutable std::optional<PixelResult> result_ = {};  // the pixels can be counted only once
 };

@@ -53,6 +53,7 @@ TEST(Cli, MistakesAreNamedWithTheExitCodeOfTheirKind) {
       {run({"--fpr_limit", "0"}), 2, "--fpr_limit"},
       {run({"--metrics", "aupro_mvtek"}), 2, "did you mean 'aupro_mvtec'"},
       {run({"--pixel_threshold", "inf"}), 2, "--pixel_threshold"},
+      {run({"--memory", "2 bananas"}), 2, "a number with KB, MB or GB"},
       {run({"--threads", "-3"}), 2, "--threads"},
       {run({"--config", "/nowhere.yaml"}), 2, "/nowhere.yaml"},
       {run({"--data_root", "/nowhere"}), 4, "/nowhere"},
