@@ -1,7 +1,8 @@
-// pixel_run memory|disk FOLDER THREADS [REPEATS]: pixel AUROC, AP, F1-max and AUPRO of
-// FOLDER/maps/*.npy (float32) against FOLDER/masks/*.npy (uint8); one line of JSON for
+// pixel_run memory|disk|variants FOLDER THREADS [REPEATS [BYTES]]: pixel AUROC, AP, F1-max and
+// AUPRO of FOLDER/maps/*.npy (float32) against FOLDER/masks/*.npy (uint8); one line of JSON for
 // benchmarks/peers/pixel.py. memory: all arrays lie in memory before the clock starts, as the peers
-// have them; disk: from files, as the harness has them.
+// have them; disk: from files, as the harness has them; variants: the same with all AUPRO. BYTES
+// bounds the memory.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using looktwice::metrics::PixelOptions;
 using looktwice::metrics::PixelResult;
 using looktwice::metrics::PixelStream;
 
@@ -88,8 +90,9 @@ struct Data {
   }
 };
 
-PixelResult evaluated(const Data& data, int threads) {
-  PixelStream stream({.threads = threads});
+PixelResult evaluated(const Data& data, const PixelOptions& options) {
+  const int threads = options.threads;
+  PixelStream stream(options);
   for (int pass = 0; pass < stream.passes(); ++pass) {
     stream.begin_pass(pass);
     std::vector<PixelStream> parts;
@@ -166,15 +169,20 @@ void print(const char* name, const std::vector<double>& values) {
 
 int main(int count, char** arguments) {
   if (count < 4) {
-    std::fprintf(stderr, "usage: pixel_run memory|disk FOLDER THREADS [REPEATS]\n");
+    std::fprintf(stderr,
+                 "usage: pixel_run memory|disk|variants FOLDER THREADS [REPEATS [BYTES]]\n");
     return 2;
   }
   try {
     Data data(arguments[2]);
     const bool in_memory = std::strcmp(arguments[1], "memory") == 0;
     if (in_memory) data.load();
-    const int threads = std::max(1, std::atoi(arguments[3])),
-              repeats = count > 4 ? std::atoi(arguments[4]) : 5;
+    const bool variants = std::strcmp(arguments[1], "variants") == 0;
+    const PixelOptions options = {.equidistant_scores = variants,
+                                  .equidistant_positions = variants ? 5000 : 0,
+                                  .threads = std::max(1, std::atoi(arguments[3])),
+                                  .memory = count > 5 ? std::atoll(arguments[5]) : 0};
+    const int repeats = count > 4 ? std::atoi(arguments[4]) : 5;
     std::printf("{");
     if (in_memory) std::printf("\"copy\": %.4f, ", copy_seconds(data));
     const double before_mb = peak_mb();
@@ -183,7 +191,7 @@ int main(int count, char** arguments) {
     for (int i = 0; i < repeats; ++i) {
       const double cpu_before = cpu_seconds();
       const auto start = Clock::now();
-      result = evaluated(data, threads);
+      result = evaluated(data, options);
       seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
       cpu.push_back(cpu_seconds() - cpu_before);
     }
@@ -193,9 +201,11 @@ int main(int count, char** arguments) {
                 peak_mb(), before_mb, static_cast<long long>(result.images),
                 static_cast<long long>(result.normal + result.anomalous));
     std::printf("\"anomalous\": %lld, ", static_cast<long long>(result.anomalous));
-    std::printf("\"auroc\": %.17g, \"ap\": %.17g, \"f1_max\": %.17g, \"aupro\": %.17g}\n",
+    std::printf("\"auroc\": %.17g, \"ap\": %.17g, \"f1_max\": %.17g, \"aupro\": %.17g, ",
                 result.auroc.value_or(0), result.average_precision.value_or(0),
                 result.f1_max ? result.f1_max->value : 0, result.aupro.value_or(0));
+    std::printf("\"aupro_mvtec\": %.17g, \"aupro_anomalyclip\": %.17g}\n",
+                result.aupro_mvtec.value_or(0), result.aupro_anomalyclip.value_or(0));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "pixel_run: %s\n", error.what());
     return 4;

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""One peer over the benchmark's files, from disk, timed as a whole; run by benchmarks/pixel.py with the peer's own Python.
+"""One peer over the pixel benchmark's files: pixel_peers.py adeval|sklearn FOLDER REPEATS -> one line of JSON.
 
-pixel_peers.py adeval|sklearn FOLDER  ->  one line of JSON. The peers take arrays, so the files are read into arrays first.
+The peers take arrays, so the files are read into arrays first, which is timed on its own. Run by pixel.py.
 """
+
 import json
 import pathlib
 import resource
@@ -37,34 +38,27 @@ def sklearn(maps, masks):
     precision, recall, _ = precision_recall_curve(label, score)
     with np.errstate(invalid="ignore"):
         f1 = 2 * precision * recall / (precision + recall)
-    return {
-        "auroc": roc_auc_score(label, score),
-        "ap": average_precision_score(label, score),
-        "f1_max": float(np.nanmax(f1)),
-    }
+    return {"auroc": roc_auc_score(label, score), "ap": average_precision_score(label, score), "f1_max": float(np.nanmax(f1))}
 
 
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def timed(call):
+    start, cpu = time.perf_counter(), time.process_time()
+    value = call()
+    return value, time.perf_counter() - start, time.process_time() - cpu
 
 
 def main():
     peer = {"adeval": adeval, "sklearn": sklearn}[sys.argv[1]]
     peer(np.random.rand(2, 64, 64).astype(np.float32), np.eye(64, dtype=np.uint8)[None].repeat(2, 0))  # imports are not timed
-    start, cpu = time.perf_counter(), cpu_seconds()
-    maps, masks = arrays(pathlib.Path(sys.argv[2]))
-    read = time.perf_counter() - start, cpu_seconds() - cpu
-    values = peer(maps, masks)
-    values |= {
-        "seconds": [time.perf_counter() - start],
-        "cpu": [cpu_seconds() - cpu],
-        "reading": read[0],
-        "reading_cpu": read[1],
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-    }
-    print(json.dumps(values))
+    (maps, masks), reading, reading_cpu = timed(lambda: arrays(pathlib.Path(sys.argv[2])))
+    result = {"seconds": [], "cpu": [], "reading": reading, "reading_cpu": reading_cpu}
+    for _ in range(int(sys.argv[3])):
+        values, seconds, cpu = timed(lambda: peer(maps, masks))
+        result["seconds"].append(seconds)
+        result["cpu"].append(cpu)
+    result |= values
+    result["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(json.dumps(result))
 
 
-if __name__ == "__main__":
-    main()
+main()

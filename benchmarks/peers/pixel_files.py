@@ -3,7 +3,8 @@
 
 The maps look like those of a fair detector: smooth noise in (0, 1), skewed to the low end, raised inside most of the
 defects; 5 of 9 pictures hold one to three elliptic defects, about 2 % of all pixels. Seeded: the same bytes every time.
---spread iid gives the worst case for a cache instead: independent scores, normal and anomalous alike in range.
+--spread gives worst cases instead. iid: independent scores, normal and anomalous alike in range; tied: one score everywhere;
+mostly: 19 of 20 pixels anomalous.
 """
 import argparse
 import pathlib
@@ -21,7 +22,12 @@ def picture(rng, size, anomalous, spread):
             y, x = rng.uniform(0.15, 0.85, 2) * size
             a, b = rng.uniform(8, 33, 2) * scale
             mask |= (((rows - y) / a) ** 2 + ((columns - x) / b) ** 2 <= 1).astype(np.uint8)
-    if spread == "iid":
+    if spread == "tied":
+        return np.full((size, size), 0.5, np.float32), mask
+    if spread == "mostly":
+        mask = np.ones((size, size), np.uint8)
+        mask[: size // 20] = 0
+    if spread in ("iid", "mostly"):
         score = rng.normal(size=(size, size)) + 0.8 * mask
     else:
         noise = gaussian_filter(rng.normal(size=(size, size)), 6, mode="wrap") * 21
@@ -37,7 +43,7 @@ def main():
     parser.add_argument("--count", type=int, default=2162)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--spread", choices=["smooth", "iid"], default="smooth")
+    parser.add_argument("--spread", choices=["smooth", "iid", "tied", "mostly"], default="smooth")
     args = parser.parse_args()
     (args.folder / "maps").mkdir(parents=True, exist_ok=True)
     (args.folder / "masks").mkdir(exist_ok=True)
