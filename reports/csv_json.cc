@@ -69,7 +69,9 @@ Json object_of(const Table& table) {
 
 // ASCII only: what is invisible in a terminal or an editor stays visible as \uXXXX.
 std::string dumped(const Json& json) {
-  return json.dump(1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
+  return without_commands(
+             json.dump(1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace)) +
+         "\n";
 }
 
 }  // namespace

@@ -59,9 +59,9 @@ std::string as_references(std::string_view text) {
 
 }  // namespace
 
-std::string terminal_text(std::string_view text) {
+std::string terminal_text(std::string_view text, std::size_t max_bytes) {
   std::string out;
-  const std::string visible = printable(text, kLongest);
+  const std::string visible = printable(text, max_bytes);
   for (std::size_t i = 0; i < visible.size(); ++i) {
     const std::string_view rest = std::string_view(visible).substr(i);
     const bool word_start = i == 0 || visible[i - 1] == ' ';
@@ -71,6 +71,17 @@ std::string terminal_text(std::string_view text) {
       out += "\\x23";
     else
       out += visible[i];
+  }
+  return out;
+}
+
+std::string without_commands(std::string_view json) {
+  std::string out;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    if (json.substr(i).starts_with("##"))
+      out += "\\u0023";
+    else
+      out += json[i];
   }
   return out;
 }
@@ -94,7 +105,7 @@ std::string markdown_text(std::string_view text) {
 }
 
 std::string csv_field(std::string_view text) {
-  std::string field = printable(text, kLongest);
+  std::string field = terminal_text(text);
   const std::size_t first = field.find_first_not_of(" '\"");
   const std::string_view start =
       first == std::string::npos ? std::string_view() : std::string_view(field).substr(first);
@@ -116,7 +127,7 @@ std::string csv_field(std::string_view text) {
 
 std::string latex_text(std::string_view text) {
   std::string out;
-  for (const char c : printable(text, kLongest)) {
+  for (const char c : terminal_text(text)) {
     switch (c) {
       case '\\':
         out += "\\textbackslash{}";
@@ -171,6 +182,40 @@ std::string latex_text(std::string_view text) {
         break;
       default:
         out += c;
+    }
+  }
+  return out;
+}
+
+std::string xml_text(std::string_view text) {
+  std::string out;
+  const std::string visible = terminal_text(text);
+  for (std::size_t i = 0; i < visible.size(); ++i) {
+    const std::string_view rest = std::string_view(visible).substr(i);
+    // U+FFFE and U+FFFF, which UTF-8 can hold and XML cannot.
+    if (rest.starts_with("\xEF\xBF\xBE") || rest.starts_with("\xEF\xBF\xBF")) {
+      out += rest[2] == '\xBE' ? "\\u{FFFE}" : "\\u{FFFF}";
+      i += 2;
+      continue;
+    }
+    switch (visible[i]) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&apos;";
+        break;
+      default:
+        out += visible[i];
     }
   }
   return out;

@@ -3,6 +3,7 @@
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 #include "reports/embedded.h"
+#include "reports/escape.h"
 #include "reports/formats.h"
 
 namespace looktwice::reports {
@@ -55,7 +56,7 @@ Data absent() {
 }
 
 Data text_data(std::string_view text, std::size_t max_bytes) {
-  return text.empty() ? absent() : Data(printable(text, max_bytes));
+  return text.empty() ? absent() : Data(terminal_text(text, max_bytes));
 }
 
 Data list_of(const std::vector<std::string>& texts) {

@@ -38,16 +38,6 @@ std::string base_name(const std::string& task) {
   return task.substr(0, task.find(':'));
 }
 
-// Did the user say that a few failed samples are fine?
-bool tolerates_failures(const store::Manifest& manifest) {
-  return manifest.options_used.contains("fail_on_error") ||
-         std::any_of(manifest.options_asked.begin(), manifest.options_asked.end(),
-                     [](const auto& asked) {
-                       return asked.second.starts_with("--fail_on_error") ||
-                              asked.second.starts_with("--fail-on-error");
-                     });
-}
-
 // Why a run gets no place in the column of a task; empty: it does.
 std::string reason_against(const RunView& run, const store::TaskSummary& task,
                            const std::string& scorer, const store::Row* row) {

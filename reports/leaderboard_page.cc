@@ -1,6 +1,7 @@
 // A leaderboard as people and machines read it.
 #include <nlohmann/json.hpp>
 
+#include "reports/escape.h"
 #include "reports/leaderboard.h"
 
 namespace looktwice::reports {
@@ -257,7 +258,9 @@ std::string json_of(const Leaderboard& board) {
     json["refused"].push_back(
         {{"model", r.model}, {"folder", r.folder}, {"task", r.task}, {"reason", r.reason}});
   json["notes"] = board.notes;
-  return json.dump(1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
+  return without_commands(
+             json.dump(1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace)) +
+         "\n";
 }
 
 }  // namespace

@@ -264,7 +264,9 @@ std::string json_of(const RunReport& report) {
                                {"unscored", samples_json(task.unscored)},
                                {"confusions", confusions}});
   }
-  return json.dump(1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
+  return without_commands(
+             json.dump(1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace)) +
+         "\n";
 }
 
 }  // namespace

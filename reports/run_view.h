@@ -25,6 +25,16 @@ RunView run_view(const std::filesystem::path& folder);
 // Shows every outcome of the run in file order; false: there is no outcomes.jsonl.
 bool for_each_outcome(const RunView& run, const std::function<void(const Outcome&)>& show);
 
+// Did the user say that a few failed samples are fine?
+bool tolerates_failures(const store::Manifest& manifest);
+
+// Why a run is not whole: "INCOMPLETE: ...", "PARTIAL: ..."; empty text: it is.
+struct RunState {
+  std::string text = {};
+  bool incomplete = false, partial = false;
+};
+RunState state_of(const RunView& run);
+
 // The name that tables print: the label, else the model.
 std::string model_name(const RunView& run);
 // Normal pictures shown beside each sample.

@@ -131,6 +131,19 @@ DatasetEntry dataset_named(const std::string& name) {
   return entry_named("data set", name, datasets::dataset_catalogue());
 }
 
+std::vector<std::string> list_of(const std::string& text) {
+  std::vector<std::string> list;
+  std::istringstream in(text);
+  for (std::string word; std::getline(in, word, ',');)
+    if (!word.empty()) list.push_back(word);
+  return list;
+}
+
+void refuse_bad_level(double level) {
+  if (!(level > 0.5 && level < 1))
+    throw Error(Kind::usage, "--level: expected a number between 0.5 and 1, such as 0.95");
+}
+
 int available_threads() {
   cpu_set_t processors;
   CPU_ZERO(&processors);

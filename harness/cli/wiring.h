@@ -39,6 +39,11 @@ run::Task loaded_task(const TaskName& name, const TaskLoading& loading);
 AdapterEntry adapter_named(const std::string& name);
 DatasetEntry dataset_named(const std::string& name);
 
+// "a,b" to its words, empty ones left out.
+std::vector<std::string> list_of(const std::string& text);
+// Kind::usage unless it is a level of confidence.
+void refuse_bad_level(double level);
+
 // The processors of this machine that the process may use.
 int available_threads();
 std::string utc_now();  // RFC 3339, seconds

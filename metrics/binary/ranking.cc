@@ -89,19 +89,11 @@ class Ranking final : public Metric {
     const auto [fewer, more] = std::minmax(reranking.strata()[0], reranking.strata()[1]);
     if (fewer < 2 || ap_deviation == 0 || f1_deviation == 0) {
       // Resampling cannot tell how far classes that are perfectly apart might overlap.
-      const auto of_model = [&](double low, double high, double value) {
-        return Interval{.low = std::min(low, value),
-                        .high = std::max(high, value),
-                        .level = of_auroc.level,
-                        .method = of_auroc.method + ", binormal"};
-      };
-      const BinormalValues low = binormal_values(of_auroc.low, std::ssize(ranked.positives()),
-                                                 std::ssize(ranked.negatives()));
-      const BinormalValues high = binormal_values(of_auroc.high, std::ssize(ranked.positives()),
-                                                  std::ssize(ranked.negatives()));
-      average_precision.interval =
-          of_model(low.average_precision, high.average_precision, *average_precision.value);
-      f1_max.interval = of_model(low.f1_max, high.f1_max, *f1_max.value);
+      const BinormalIntervals of_model =
+          binormal_intervals(of_auroc, *average_precision.value, *f1_max.value,
+                             std::ssize(ranked.positives()), std::ssize(ranked.negatives()));
+      average_precision.interval = of_model.average_precision;
+      f1_max.interval = of_model.f1_max;
       return;
     }
     // With few samples of a class the bootstrap's variance is too small by (n - 1) / n and the

@@ -47,4 +47,20 @@ BinormalValues binormal_values(double auroc, std::int64_t positives, std::int64_
   return values;
 }
 
+BinormalIntervals binormal_intervals(const Interval& of_auroc, double average_precision,
+                                     double f1_max, std::int64_t positives,
+                                     std::int64_t negatives) {
+  const BinormalValues low = binormal_values(of_auroc.low, positives, negatives);
+  const BinormalValues high = binormal_values(of_auroc.high, positives, negatives);
+  const auto around = [&](double value, double below, double above) {
+    return Interval{.low = std::min(below, value),
+                    .high = std::max(above, value),
+                    .level = of_auroc.level,
+                    .method = of_auroc.method + ", binormal"};
+  };
+  return {
+      .average_precision = around(average_precision, low.average_precision, high.average_precision),
+      .f1_max = around(f1_max, low.f1_max, high.f1_max)};
+}
+
 }  // namespace looktwice::metrics

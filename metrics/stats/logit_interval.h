@@ -22,4 +22,13 @@ struct BinormalValues {
 };
 BinormalValues binormal_values(double auroc, std::int64_t positives, std::int64_t negatives);
 
+// Where resampling cannot tell how far the classes might overlap (they are perfectly apart, or one
+// is a single sample): that model's values at both ends of the AUROC's interval, the value itself
+// inside.
+struct BinormalIntervals {
+  Interval average_precision = {}, f1_max = {};
+};
+BinormalIntervals binormal_intervals(const Interval& of_auroc, double average_precision,
+                                     double f1_max, std::int64_t positives, std::int64_t negatives);
+
 }  // namespace looktwice::metrics

@@ -1,0 +1,67 @@
+// Every metric of two models on the same samples: the difference a - b, its interval, and a test
+// that there is none. The test takes the difference as normal, which holds where there is none; the
+// interval is made of both models' own intervals and their correlation (MOVER: Zou and Donner 2008,
+// Newcombe 1998), since near 0 and 1 differences are skewed. So the two may disagree in close
+// cases. Coverage of each interval by simulation: tests/metrics/paired_tests_test.cc,
+// docs/statistics.md. Not here: many tests in one table (holm.h), clusters (paired.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "metrics/metric.h"
+#include "metrics/stats/bootstrap.h"
+#include "metrics/stats/proportion.h"
+
+namespace looktwice::metrics {
+
+struct PairedTest {
+  double a = 0, b = 0;
+  double difference = 0;  // a - b
+  double variance = 0;    // of the difference
+  std::optional<Interval> interval = {};
+  double p_value = 1;     // two-sided
+  std::string test = {};  // "paired delong", "mcnemar mid-p", ...
+};
+
+// Right or wrong on the same samples: McNemar's mid-p, Newcombe's paired interval. all() >= 1.
+PairedTest rate_test(const PairedCounts& counts, double level = 0.95);
+
+// Scores a[n], b[n] and positive[n]: 0 or not. Paired DeLong. Where its variance is 0 although the
+// models rank differently (apart by the same step everywhere, a class of one sample) the p value is
+// a permutation's. Where no sample is ranked differently against the other class the interval is
+// [0, 0] and p is 1. Empty when a class is missing.
+std::optional<PairedTest> auroc_test(std::span<const double> a, std::span<const double> b,
+                                     std::span<const std::uint8_t> positive,
+                                     const BootstrapOptions& options, double level = 0.95);
+
+// Average precision and F1-max, in that order. The deviation is a stratified bootstrap's of the
+// difference, the quantile Student's with the smaller class's degrees, so that small p values do
+// not need many resamples. Empty when a class is missing or options.resamples < 2.
+std::vector<PairedTest> ranking_tests(std::span<const double> a, std::span<const double> b,
+                                      std::span<const std::uint8_t> positive,
+                                      const BootstrapOptions& options, double level = 0.95);
+
+// Decisions called_a[n], called_b[n]: 0 or not. Variances by the delta method over the samples of
+// both classes; where the difference cannot vary, no interval and a permutation's p value.
+// precision: empty when a model called nothing anomalous; f1: when nothing is.
+std::optional<PairedTest> precision_test(std::span<const std::uint8_t> called_a,
+                                         std::span<const std::uint8_t> called_b,
+                                         std::span<const std::uint8_t> positive,
+                                         const BootstrapOptions& options, double level = 0.95);
+std::optional<PairedTest> f1_test(std::span<const std::uint8_t> called_a,
+                                  std::span<const std::uint8_t> called_b,
+                                  std::span<const std::uint8_t> positive,
+                                  const BootstrapOptions& options, double level = 0.95);
+
+// Means of any value per sample (ROUGE-L, points of a judge): Student's paired t. n >= 2.
+PairedTest mean_test(std::span<const double> a, std::span<const double> b, double level = 0.95);
+
+// The mean over independent classes: normal, from the sum of their variances. A class without an
+// interval leaves the mean without interval and test (an empty `test`). Needs at least one class.
+PairedTest mean_of_tests(std::span<const PairedTest> classes, double level = 0.95);
+
+}  // namespace looktwice::metrics

@@ -1,0 +1,401 @@
+#include "reports/compare_tests.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "metrics/stats/correlation.h"
+#include "metrics/stats/paired_tests.h"
+#include "reports/compare_flips.h"
+
+namespace looktwice::reports {
+namespace {
+
+using metrics::PairedTest;
+using Sample = PairedTask::Sample;
+
+// What of a sample a metric looks at.
+enum class Reads { scores, decisions, threshold, values, pixels };
+
+bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
+}
+
+Reads reads(const std::string& metric) {
+  if (is_one_of(metric, {"auroc", "average_precision", "f1_max"})) return Reads::scores;
+  if (is_one_of(metric, {"accuracy", "precision", "recall", "f1"})) return Reads::decisions;
+  if (is_one_of(metric, {"accuracy_at", "precision_at", "recall_at", "f1_at"}))
+    return Reads::threshold;
+  if (metric.starts_with("pixel_") || metric.find("pro") != std::string::npos) return Reads::pixels;
+  return Reads::values;
+}
+
+const store::Row* row_of(const store::Summary& summary, const std::string& task,
+                         const std::string& scorer, const std::string& metric,
+                         const std::string& group) {
+  for (const store::Row& row : summary.rows)
+    if (row.task == task && row.scorer == scorer && row.metric == metric && row.group == group)
+      return &row;
+  return nullptr;
+}
+
+// A metric's outcome over some samples: a test, or what values there are and why there is no test.
+struct Result {
+  std::optional<PairedTest> test = {};
+  std::string reason = {};
+};
+
+class TaskComparer {
+ public:
+  TaskComparer(const PairedTask& task, const RunView& first, const RunView& second,
+               const CompareOptions& options)
+      : task_(task), first_(first), second_(second), options_(options) {
+    for (std::size_t i = 0; i < task.samples.size(); ++i)
+      categories_[task.samples[i].first.category].push_back(i);
+    for (std::size_t i = 0; i < task.samples.size(); ++i) all_.push_back(i);
+  }
+
+  TaskTests tests() {
+    TaskTests result;
+    std::string without;
+    for (const store::Row* row : metrics_in_order()) {
+      scorer_ = row->scorer;
+      metric_ = row->metric;
+      if (!takes(options_.metrics, metric_) || find(result.rows)) continue;
+      std::vector<Comparison::Row> rows = rows_of_metric(row->higher_is_better);
+      const bool any = std::any_of(rows.begin(), rows.end(), [](const Comparison::Row& one) {
+        return one.first || one.second || one.p_value;
+      });
+      if (any)
+        for (Comparison::Row& one : rows) result.rows.push_back(std::move(one));
+      else if (std::find(named_.begin(), named_.end(), metric_) == named_.end())
+        without += (without.empty() ? "" : ", ") + metric_title(metric_), named_.push_back(metric_);
+    }
+    if (!without.empty())
+      result.notes.push_back(task_.name + ": without a value in both runs: " + without + ".");
+    scorer_ = scorer_of_task();
+    result.counts = counts();
+    result.flips = flips_of(task_, first_.summary, second_.summary, scorer_, options_.listed);
+    return result;
+  }
+
+ private:
+  // The headline first; of a metric that both scorers have, the scorer's that is asked for.
+  std::vector<const store::Row*> metrics_in_order() const {
+    std::vector<const store::Row*> rows;
+    const std::string wanted = scorer_of_task();
+    for (const store::Row& row : first_.summary.rows) {
+      if (row.task != task_.first.task) continue;
+      const bool better_there = row.scorer != wanted && row_of(first_.summary, task_.first.task,
+                                                               wanted, row.metric, row.group);
+      const bool seen = std::any_of(rows.begin(), rows.end(), [&](const store::Row* one) {
+        return one->metric == row.metric;
+      });
+      if (!better_there && !seen) rows.push_back(&row);
+    }
+    std::stable_partition(rows.begin(), rows.end(), [&](const store::Row* row) {
+      return row->metric == task_.first.headline;
+    });
+    return rows;
+  }
+
+  std::string scorer_of_task() const {
+    if (!options_.scorer.empty()) return options_.scorer;
+    std::string first;
+    for (const store::Row& row : first_.summary.rows) {
+      if (row.task != task_.first.task || row.metric != task_.first.headline) continue;
+      if (row.scorer == "official") return row.scorer;
+      if (first.empty()) first = row.scorer;
+    }
+    return first;
+  }
+
+  bool find(const std::vector<Comparison::Row>& rows) const {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const Comparison::Row& row) { return row.metric == metric_; });
+  }
+
+  std::vector<Comparison::Row> rows_of_metric(bool higher_is_better) {
+    std::vector<Comparison::Row> rows;
+    std::vector<PairedTest> classes;
+    std::int64_t compared = 0, left_out = 0;
+    std::string missing;
+    const auto add = [&](const std::string& group, const std::vector<std::size_t>& members) {
+      Comparison::Row row = empty_row(group, higher_is_better);
+      const std::vector<std::size_t> used = usable(members);
+      row.compared = std::ssize(used);
+      row.left_out = std::ssize(members) - row.compared;
+      const Result result = result_of(group, used);
+      fill(row, result);
+      if (reads(metric_) == Reads::threshold) row.note = thresholds(group);
+      rows.push_back(row);
+      return result;
+    };
+    if (categories_.size() > 1) {
+      for (const auto& [category, members] : categories_) {
+        const Result result = add(category, members);
+        if (!result.test || result.test->test.empty()) {
+          missing = rows.back().reason;
+          continue;
+        }
+        classes.push_back(*result.test);
+        compared += rows.back().compared;
+        left_out += rows.back().left_out;
+      }
+      Comparison::Row macro = empty_row("macro", higher_is_better);
+      macro.compared = compared;
+      macro.left_out = left_out;
+      if (classes.empty()) {
+        fill(macro, {.reason = missing});
+        if (reads(metric_) == Reads::pixels) fill(macro, untested("macro", missing));
+      } else {
+        fill(macro, {.test = metrics::mean_of_tests(classes, options_.level)});
+        if (macro.test.empty()) macro.reason = "a class has too few samples for an interval";
+        if (classes.size() < categories_.size())
+          macro.note = "over " + std::to_string(classes.size()) + " of " +
+                       std::to_string(categories_.size()) + " classes";
+      }
+      rows.push_back(std::move(macro));
+    }
+    add("pooled", all_);
+    return rows;
+  }
+
+  Comparison::Row empty_row(const std::string& group, bool higher_is_better) const {
+    return {.task = task_.name,
+            .scorer = scorer_,
+            .metric = metric_,
+            .group = group,
+            .higher_is_better = higher_is_better};
+  }
+
+  static void fill(Comparison::Row& row, const Result& result) {
+    row.reason = result.reason;
+    if (!result.test) return;
+    const PairedTest& test = *result.test;
+    row.second = test.a;
+    row.first = test.b;
+    row.difference = test.difference;
+    if (test.interval)
+      row.interval = store::Interval{test.interval->low, test.interval->high, test.interval->level,
+                                     test.interval->method};
+    row.test = test.test;
+    if (!test.test.empty()) row.p_value = test.p_value;
+  }
+
+  // Values as the summaries have them, where nothing can be tested.
+  Result untested(const std::string& group, const std::string& reason) const {
+    const store::Row* a = row_of(second_.summary, task_.second.task, scorer_, metric_, group);
+    const store::Row* b = row_of(first_.summary, task_.first.task, scorer_, metric_, group);
+    Result result{.reason = reason};
+    if (!a || !b || !a->value || !b->value) {
+      if (a && !a->value && !a->reason.empty()) result.reason = a->reason;
+      if (b && !b->value && !b->reason.empty()) result.reason = b->reason;
+      return result;
+    }
+    result.test = PairedTest{.a = *a->value, .b = *b->value, .difference = *a->value - *b->value};
+    return result;
+  }
+
+  const Mark* mark(const Outcome& outcome) const {
+    if (outcome.status != Status::answered) return nullptr;
+    for (const Mark& one : outcome.marks)
+      if (one.scorer == scorer_) return one.unscored_because.empty() ? &one : nullptr;
+    return nullptr;
+  }
+  const Mark* first_mark(std::size_t i) const { return mark(task_.samples[i].first); }
+  const Mark* second_mark(std::size_t i) const { return mark(task_.samples[i].second); }
+
+  bool is_usable(const Mark& one, const Outcome& outcome) const {
+    switch (reads(metric_)) {
+      case Reads::scores:
+      case Reads::threshold:
+        return one.score && std::isfinite(*one.score) && outcome.anomalous;
+      case Reads::decisions:
+        return one.decision && outcome.anomalous;
+      case Reads::values:
+        return one.values.contains(metric_);
+      case Reads::pixels:
+        return true;
+    }
+    return false;
+  }
+
+  std::vector<std::size_t> usable(const std::vector<std::size_t>& members) const {
+    std::vector<std::size_t> used;
+    for (const std::size_t i : members) {
+      const Mark *a = first_mark(i), *b = second_mark(i);
+      if (a && b && is_usable(*a, task_.samples[i].first) && is_usable(*b, task_.samples[i].second))
+        used.push_back(i);
+    }
+    return used;
+  }
+
+  Result result_of(const std::string& group, const std::vector<std::size_t>& used) {
+    if (reads(metric_) == Reads::pixels)
+      return untested(group,
+                      "no test: a run folder holds no counts of pixels per sample, so nothing can "
+                      "be paired");
+    if (used.empty()) return {.reason = "no sample that both runs have this for"};
+    Result result;
+    switch (reads(metric_)) {
+      case Reads::scores:
+        result = ranking(group, used);
+        break;
+      case Reads::decisions:
+      case Reads::threshold:
+        result = decisions(group, used);
+        break;
+      default:
+        result = means(used);
+    }
+    return checked(group, used, std::move(result));
+  }
+
+  // The summaries must say the same about the same samples; if not, the metric has a rule that the
+  // marks do not show.
+  Result checked(const std::string& group, const std::vector<std::size_t>& used,
+                 Result result) const {
+    if (!result.test) return result;
+    const auto fits = [&](const store::Summary& summary, const std::string& task, double value) {
+      const store::Row* row = row_of(summary, task, scorer_, metric_, group);
+      return !row || !row->value || row->used != std::ssize(used) ||
+             std::fabs(*row->value - value) <= 1e-9;
+    };
+    if (fits(first_.summary, task_.first.task, result.test->b) &&
+        fits(second_.summary, task_.second.task, result.test->a))
+      return result;
+    return untested(group, "no test: the summary's value is not made of the samples' own");
+  }
+
+  metrics::BootstrapOptions drawing(const std::vector<std::size_t>& used) const {
+    std::uint64_t tag = 0;  // the same for any order, another for other samples
+    for (const std::size_t i : used) tag += metrics::stream_tag(task_.samples[i].first.sample);
+    return {.resamples = options_.resamples,
+            .key = {.seed = options_.seed, .tag = tag},
+            .threads = options_.threads};
+  }
+
+  Result ranking(const std::string& group, const std::vector<std::size_t>& used) {
+    std::vector<double> a, b;
+    std::vector<std::uint8_t> positive;
+    for (const std::size_t i : used) {
+      a.push_back(*second_mark(i)->score);
+      b.push_back(*first_mark(i)->score);
+      positive.push_back(*task_.samples[i].first.anomalous);
+    }
+    const auto anomalous = std::count(positive.begin(), positive.end(), 1);
+    if (anomalous == 0) return {.reason = "only normal samples: nothing to rank"};
+    if (anomalous == std::ssize(positive))
+      return {.reason = "only anomalous samples: nothing to rank"};
+    if (metric_ == "auroc")
+      return {.test = metrics::auroc_test(a, b, positive, drawing(used), options_.level)};
+    std::vector<PairedTest>& both = ranking_[group];
+    if (both.empty()) both = metrics::ranking_tests(a, b, positive, drawing(used), options_.level);
+    if (both.empty()) return untested(group, "no test: --resamples=0");
+    Result result{.test = both[metric_ == "average_precision" ? 0 : 1]};
+    if (!result.test->interval) result.reason = "one sample of a class: no interval";
+    return result;
+  }
+
+  double threshold(const store::Summary& summary, const std::string& task,
+                   const std::string& group) const {
+    const store::Row* row = row_of(summary, task, scorer_, metric_, group);
+    return row && row->threshold ? *row->threshold : 0.5;
+  }
+
+  // Equal thresholds on scores of different scales compare little.
+  std::string thresholds(const std::string& group) const {
+    return "at scores from " + significant(threshold(first_.summary, task_.first.task, group)) +
+           " and " + significant(threshold(second_.summary, task_.second.task, group)) +
+           "; says something of the models only where their scores share a scale";
+  }
+
+  Result decisions(const std::string& group, const std::vector<std::size_t>& used) {
+    const bool at = reads(metric_) == Reads::threshold;
+    const double limit_a = threshold(second_.summary, task_.second.task, group),
+                 limit_b = threshold(first_.summary, task_.first.task, group);
+    std::vector<std::uint8_t> a, b, positive;
+    metrics::PairedCounts right, found;
+    for (const std::size_t i : used) {
+      const Mark &mark_a = *second_mark(i), &mark_b = *first_mark(i);
+      a.push_back(at ? *mark_a.score >= limit_a : *mark_a.decision);
+      b.push_back(at ? *mark_b.score >= limit_b : *mark_b.decision);
+      positive.push_back(*task_.samples[i].first.anomalous);
+      const bool right_a = a.back() == positive.back(), right_b = b.back() == positive.back();
+      for (metrics::PairedCounts* counts : {&right, &found})
+        if (counts == &right || positive.back())
+          ++(right_a ? (right_b ? counts->both : counts->only_a)
+                     : (right_b ? counts->only_b : counts->neither));
+    }
+    if (metric_.starts_with("accuracy")) return {.test = metrics::rate_test(right, options_.level)};
+    if (metric_.starts_with("precision")) {
+      const auto test = metrics::precision_test(a, b, positive, drawing(used), options_.level);
+      if (test) return {.test = test};
+      return {.reason = "no sample was called anomalous by one of the runs"};
+    }
+    if (found.all() == 0) return {.reason = "no anomalous sample"};
+    if (metric_.starts_with("recall")) return {.test = metrics::rate_test(found, options_.level)};
+    return {.test = metrics::f1_test(a, b, positive, drawing(used), options_.level)};
+  }
+
+  // Any value per sample: rights and wrongs as rates, all else as means.
+  Result means(const std::vector<std::size_t>& used) const {
+    std::vector<double> a, b;
+    metrics::PairedCounts right;
+    bool rates = true;
+    for (const std::size_t i : used) {
+      a.push_back(second_mark(i)->values.at(metric_));
+      b.push_back(first_mark(i)->values.at(metric_));
+      rates = rates && (a.back() == 0 || a.back() == 1) && (b.back() == 0 || b.back() == 1);
+      ++(a.back() == 1 ? (b.back() == 1 ? right.both : right.only_a)
+                       : (b.back() == 1 ? right.only_b : right.neither));
+    }
+    if (rates) return {.test = metrics::rate_test(right, options_.level)};
+    if (a.size() < 2) return {.reason = "one sample: no interval"};
+    return {.test = metrics::mean_test(a, b, options_.level)};
+  }
+
+  Comparison::Counts counts() const {
+    Comparison::Counts counts{.task = task_.name,
+                              .scorer = scorer_,
+                              .samples = std::ssize(task_.samples),
+                              .only_first = std::ssize(task_.only_first),
+                              .only_other = std::ssize(task_.only_second)};
+    const auto count = [&](const Outcome& outcome, Comparison::Counts::States& states) {
+      if (outcome.status == Status::failed) ++states.failed;
+      if (outcome.status == Status::refused) ++states.refused;
+      if (outcome.status != Status::answered) return false;
+      ++states.answered;
+      const bool scored = mark(outcome) != nullptr;
+      states.unscored += !scored;
+      return scored;
+    };
+    for (const Sample& sample : task_.samples) {
+      const bool first = count(sample.first, counts.first);
+      const bool second = count(sample.second, counts.second);
+      counts.compared += first && second;
+    }
+    return counts;
+  }
+
+  const PairedTask& task_;
+  const RunView &first_, &second_;
+  const CompareOptions& options_;
+  std::string scorer_, metric_;
+  std::map<std::string, std::vector<std::size_t>> categories_;
+  std::vector<std::size_t> all_;
+  std::map<std::string, std::vector<PairedTest>> ranking_;  // per group, AP and F1-max
+  std::vector<std::string> named_;
+};
+
+}  // namespace
+
+TaskTests task_tests(const PairedTask& task, const RunView& first, const RunView& second,
+                     const CompareOptions& options) {
+  return TaskComparer(task, first, second, options).tests();
+}
+
+}  // namespace looktwice::reports

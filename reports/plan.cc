@@ -1,0 +1,272 @@
+#include "reports/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "harness/core/error.h"
+#include "metrics/stats/delong.h"
+#include "metrics/stats/power.h"
+#include "reports/compare_flips.h"
+#include "reports/escape.h"
+#include "reports/metric_names.h"
+#include "reports/outcome_scan.h"
+#include "reports/paired_outcomes.h"
+
+namespace looktwice::reports {
+namespace {
+
+// What is assumed of one task, as fractions.
+struct Assumed {
+  std::string task = {};
+  double auroc = 0.8, share = 0.5, disagree = 0.1, correlation = 0.5;
+  std::int64_t positives = 0, negatives = 0;
+  bool measured_pair = false;
+};
+
+void require(bool holds, const std::string& name, const std::string& expected) {
+  if (!holds) throw Error(Kind::usage, "--" + name + ": expected " + expected);
+}
+
+void refuse_bad(const PlanOptions& o) {
+  require(o.level > 0.5 && o.level < 1, "level", "a number between 0.5 and 1, such as 0.95");
+  require(o.power > 0 && o.power < 1, "power", "a number between 0 and 1, such as 0.8");
+  require(!o.mde || (*o.mde > 0 && *o.mde < 100), "mde", "points of percent above 0, below 100");
+  require(!o.samples || *o.samples >= 2, "samples", "a whole number from 2");
+  require(!o.auroc || (*o.auroc > 0 && *o.auroc < 100), "auroc", "percent between 0 and 100");
+  require(!o.share_anomalous || (*o.share_anomalous > 0 && *o.share_anomalous < 100),
+          "share_anomalous", "percent between 0 and 100");
+  require(!o.disagree || (*o.disagree > 0 && *o.disagree <= 100), "disagree",
+          "percent above 0, at most 100");
+  require(!o.correlation || (*o.correlation > -1 && *o.correlation < 1), "correlation",
+          "a number between -1 and 1");
+}
+
+// The scores of one task of a run, as reports use them.
+std::vector<Assumed> of_run(const RunView& run) {
+  std::vector<Assumed> tasks;
+  for (const TaskScan& scan : scan_outcomes(run, {.listed = 0, .worst = 0}).tasks) {
+    Assumed assumed{.task = scan.task};
+    std::vector<double> scores;
+    std::vector<std::uint8_t> positive;
+    for (const ScoredSample& sample : scan.scores) {
+      scores.push_back(sample.score);
+      positive.push_back(sample.anomalous);
+      ++(sample.anomalous ? assumed.positives : assumed.negatives);
+    }
+    if (assumed.positives > 0 && assumed.negatives > 0) {
+      assumed.auroc = metrics::delong(scores, positive)->value;
+      assumed.share = static_cast<double>(assumed.positives) / static_cast<double>(scores.size());
+    }
+    tasks.push_back(assumed);
+  }
+  return tasks;
+}
+
+// How two runs go together: the share of samples that exactly one gets right, the correlation of
+// their AUROCs.
+void add_pair(std::vector<Assumed>& tasks, const RunView& run, const RunView& other,
+              const std::string& wanted) {
+  for (const PairedTask& pair : paired_tasks(run, other, {}, true)) {
+    const auto found = std::find_if(tasks.begin(), tasks.end(), [&](const Assumed& assumed) {
+      return assumed.task == pair.first.task;
+    });
+    if (found == tasks.end()) continue;
+    std::string scorer = wanted;
+    for (const store::Row& row : run.summary.rows)
+      if (scorer.empty() && row.task == pair.first.task) scorer = row.scorer;
+    const Comparison::Flips flips = flips_of(pair, run.summary, other.summary, scorer, 0);
+    const std::int64_t all = flips.both_right + flips.both_wrong + flips.lost + flips.won;
+    if (all > 0 && flips.lost + flips.won > 0) {
+      found->disagree = static_cast<double>(flips.lost + flips.won) / static_cast<double>(all);
+      found->measured_pair = true;
+    }
+    std::vector<double> a, b;
+    std::vector<std::uint8_t> positive;
+    for (const PairedTask::Sample& sample : pair.samples) {
+      const auto first = score_by(sample.first, scorer), second = score_by(sample.second, scorer);
+      if (!first || !second || !sample.first.anomalous || !std::isfinite(*first) ||
+          !std::isfinite(*second))
+        continue;
+      a.push_back(*first);
+      b.push_back(*second);
+      positive.push_back(*sample.first.anomalous);
+    }
+    const auto both = metrics::paired_delong(a, b, positive);
+    if (!both) continue;
+    const double of_a = metrics::delong(a, positive)->variance,
+                 of_b = metrics::delong(b, positive)->variance;
+    if (of_a > 0 && of_b > 0)
+      found->correlation =
+          std::clamp((of_a + of_b - both->variance) / 2 / std::sqrt(of_a * of_b), -0.999, 0.999);
+  }
+}
+
+std::string percent(double share, int digits = 1) {
+  return fixed(100 * share, digits) + " %";
+}
+
+template <class Body>
+void reasoned(Plan::Row& row, Body body) {
+  try {
+    body();
+  } catch (const std::invalid_argument& error) {
+    row.reason = error.what();
+  }
+}
+
+void add_rows(Plan& plan, const Assumed& assumed, const PlanOptions& options) {
+  const metrics::Power power{.level = 1 - options.level, .power = options.power};
+  const std::int64_t all = assumed.positives + assumed.negatives;
+  Plan::Row auroc{.task = assumed.task, .metric = "auroc"};
+  auroc.assumed = "AUROC " + percent(assumed.auroc) + ", " + percent(assumed.share) +
+                  " anomalous, correlation " + fixed(assumed.correlation, 2);
+  Plan::Row rate{.task = assumed.task, .metric = "accuracy"};
+  rate.assumed = "exactly one is right on " + percent(assumed.disagree) + " of the samples";
+  if (options.mde) {
+    const double difference = *options.mde / 100;
+    // Away from the nearer end, where there is room.
+    reasoned(auroc, [&] {
+      if (assumed.auroc <= 0 || assumed.auroc >= 1)
+        throw std::invalid_argument("the run's AUROC is 0 or 100: nothing to plan from; --auroc");
+      if (difference >= std::max(assumed.auroc, 1 - assumed.auroc))
+        throw std::invalid_argument("there is no room for this difference");
+      auroc.needed = metrics::samples_for_auroc(
+          assumed.auroc, assumed.auroc + difference < 1 ? difference : -difference, assumed.share,
+          assumed.correlation, power);
+    });
+    reasoned(rate, [&] {
+      if (difference > assumed.disagree)
+        throw std::invalid_argument("models that disagree on " + percent(assumed.disagree) +
+                                    " cannot differ by more");
+      rate.needed = metrics::samples_for_paired_rates(difference, assumed.disagree, power);
+    });
+  }
+  if (all > 0) {
+    auroc.samples = rate.samples = all;
+    reasoned(auroc, [&] {
+      if (assumed.auroc <= 0 || assumed.auroc >= 1)
+        throw std::invalid_argument("the run's AUROC is 0 or 100: nothing to plan from; --auroc");
+      if (assumed.positives == 0 || assumed.negatives == 0)
+        throw std::invalid_argument("one class only: nothing to rank");
+      auroc.detectable =
+          100 * metrics::detectable_auroc(assumed.auroc, assumed.positives, assumed.negatives,
+                                          assumed.correlation, power);
+      if (*auroc.detectable >= 100) {
+        auroc.detectable.reset();
+        auroc.reason = "no difference that is possible would show";
+      }
+    });
+    reasoned(rate, [&] {
+      rate.detectable = 100 * metrics::detectable_paired_rates(all, assumed.disagree, power);
+      if (*rate.detectable >= 100 * assumed.disagree * (1 - 1e-9)) {
+        rate.detectable.reset();
+        rate.reason = "even if one model were right wherever they disagree, it would not show";
+      }
+    });
+  }
+  plan.rows.push_back(std::move(auroc));
+  plan.rows.push_back(std::move(rate));
+}
+
+}  // namespace
+
+Plan plan(const RunView* run, const RunView* other, const PlanOptions& options) {
+  refuse_bad(options);
+  if (!run && !options.mde && !options.samples)
+    throw Error(
+        Kind::usage,
+        "plan: expected --mde POINTS (how many samples?), --samples N or a run folder (what "
+        "can it show?)");
+  Plan result{.level = options.level, .power = options.power, .mde = options.mde};
+  std::vector<Assumed> tasks = run ? of_run(*run) : std::vector<Assumed>(1);
+  if (run && std::none_of(tasks.begin(), tasks.end(), [](const Assumed& assumed) {
+        return assumed.positives + assumed.negatives > 0;
+      }))
+    throw Error(Kind::data, run->folder.string() + ": no sample has a score to plan from");
+  if (run && other) add_pair(tasks, *run, *other, options.scorer);
+  for (Assumed& assumed : tasks) {
+    if (options.auroc) assumed.auroc = *options.auroc / 100;
+    if (options.share_anomalous) assumed.share = *options.share_anomalous / 100;
+    if (options.disagree) assumed.disagree = *options.disagree / 100;
+    if (options.correlation) assumed.correlation = *options.correlation;
+    if (options.samples || (options.share_anomalous && assumed.positives > 0)) {
+      const std::int64_t all = options.samples.value_or(assumed.positives + assumed.negatives);
+      assumed.positives = std::clamp<std::int64_t>(
+          std::llround(assumed.share * static_cast<double>(all)), 1, all - 1);
+      assumed.negatives = all - assumed.positives;
+    }
+    add_rows(result, assumed, options);
+  }
+  if (run && other)
+    result.notes.push_back(
+        "Disagreement and correlation are those of the two runs, unless given as options.");
+  else
+    result.notes.push_back(
+        "Disagreement and correlation are guesses unless given as options; a second run folder "
+        "measures them.");
+  return result;
+}
+
+Page page_of(const Plan& plan) {
+  const bool by_task = !plan.rows.empty() && !plan.rows.front().task.empty();
+  bool any_samples = false;
+  for (const Plan::Row& row : plan.rows) any_samples = any_samples || row.samples;
+  Table table;
+  if (by_task) table.columns.push_back({.title = "Task", .key = "task"});
+  table.columns.push_back({.title = "Metric", .key = "metric"});
+  table.columns.push_back({.title = "Assumed", .may_shorten = true, .key = "assumed"});
+  if (plan.mde)
+    table.columns.push_back({.title = "Samples to see " + fixed(*plan.mde, 2) + " points",
+                             .align = Align::right,
+                             .key = "needed"});
+  if (any_samples) {
+    table.columns.push_back({.title = "Samples there", .align = Align::right, .key = "samples"});
+    table.columns.push_back(
+        {.title = "They show, points", .align = Align::right, .key = "detectable"});
+  }
+  for (const Plan::Row& row : plan.rows) {
+    std::vector<Cell> cells;
+    if (by_task) cells.push_back({.text = row.task});
+    cells.push_back({.text = metric_title(row.metric)});
+    cells.push_back({.text = row.assumed});
+    if (plan.mde)
+      cells.push_back({.text = row.needed ? std::to_string(*row.needed) : "-",
+                       .tone = Tone::strong,
+                       .note = row.needed ? "" : row.reason});
+    if (any_samples) {
+      cells.push_back({.text = row.samples ? std::to_string(*row.samples) : "-"});
+      cells.push_back({.text = fixed(row.detectable, 2),
+                       .tone = Tone::strong,
+                       .note = row.detectable ? "" : row.reason,
+                       .number = row.detectable});
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  table.footnotes.push_back("Two models on the same samples; two-sided tests at the level " +
+                            significant(1 - plan.level) + ", power " + fixed(100 * plan.power, 0) +
+                            " %. Normal approximations: a plan, not a test.");
+  for (const std::string& note : plan.notes) table.footnotes.push_back(note);
+  return {.title = "Plan of a comparison", .sections = {{.table = std::move(table)}}};
+}
+
+std::string render(const Plan& plan, Format format, const RenderOptions& options) {
+  if (format != Format::json) return render(page_of(plan), format, options);
+  using Json = nlohmann::ordered_json;
+  const auto or_null = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
+  Json json = {{"schema", 1},         {"kind", "plan"},           {"level", plan.level},
+               {"power", plan.power}, {"mde", or_null(plan.mde)}, {"rows", Json::array()},
+               {"notes", plan.notes}};
+  for (const Plan::Row& row : plan.rows)
+    json["rows"].push_back({{"task", row.task},
+                            {"metric", row.metric},
+                            {"assumed", row.assumed},
+                            {"needed", or_null(row.needed)},
+                            {"samples", or_null(row.samples)},
+                            {"detectable", or_null(row.detectable)},
+                            {"reason", row.reason}});
+  return without_commands(json.dump(1, ' ', true, Json::error_handler_t::replace)) + "\n";
+}
+
+}  // namespace looktwice::reports

@@ -1,0 +1,201 @@
+// compare, gate and plan from end to end: runs made by the program, compared by the program.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "harness/store/run_folder.h"
+#include "tests/harness/cli/unit.h"
+
+namespace looktwice {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace looktwice::testing;
+
+// Two runs of the unit: recorded scores, and others that rank worse.
+const Unit& unit() {
+  static const Unit one = [] {
+    Unit made;
+    EXPECT_EQ(finished(made.command("a")).code, 0);
+    std::string scores = "image,score\n";
+    for (int i = 0; i < 40; ++i) {
+      const bool broken = i % 2 == 1;
+      scores += std::string("bottle/test/") + (broken ? "broken" : "good") + "/" +
+                std::to_string(100 + i) + ".png," + std::to_string(i * 5 % 13 + (broken ? 2 : 0)) +
+                "\n";
+    }
+    store::write_whole(made.root() / "answers/other.csv", scores);
+    Command other = made.command("b", {"--label", "other"});
+    for (std::string& word : other.arguments)
+      if (word.starts_with("path=")) word = "path=" + (made.root() / "answers/other.csv").string();
+    EXPECT_EQ(finished(other).code, 0);
+    EXPECT_EQ(finished(made.command("part", {"--limit", "10"})).code, 0);
+    return made;
+  }();
+  return one;
+}
+
+std::string folder(const char* name) {
+  return unit().run(name).string();
+}
+
+std::string rules(const std::string& text) {
+  const fs::path file = unit().root() / "rules.yaml";
+  store::write_whole(file, text);
+  return file.string();
+}
+
+TEST(CompareCommand, PrintsEveryFormatAndWritesTheFiles) {
+  const fs::path out = unit().root() / "out";
+  const Finished done =
+      finished(looktwice({"compare", folder("a"), folder("b"), "--output_path", out.string()}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  for (const char* part : {"AUROC", "Paired DeLong", "Flips: zsad.folder", "What differs",
+                           "model_args.path", "left out of both values"})
+    EXPECT_NE(done.out.find(part), std::string::npos) << part << "\n" << done.out;
+  for (const char* name :
+       {"compare.md", "compare.csv", "compare.json", "compare.tex", "compare.html"})
+    EXPECT_GT(fs::file_size(out / name), 500u) << name;
+  EXPECT_NE(store::read_text(out / "compare.html").find("<img src=\"data:image/png"),
+            std::string::npos);
+  const auto json = nlohmann::json::parse(store::read_text(out / "compare.json"));
+  EXPECT_EQ(json["samples"][0]["compared"], 40);
+  // The values are those of the runs' own summaries.
+  for (const auto& test : json["tests"]) {
+    if (test["metric"] != "auroc") continue;
+    const auto summary = nlohmann::json::parse(store::read_text(unit().run("b") / "summary.json"));
+    for (const auto& row : summary["rows"])
+      if (row["metric"] == "auroc" && row["group"] == "pooled" && row["scorer"] == "official") {
+        EXPECT_EQ(row["value"], test["second_value"]);
+      }
+  }
+}
+
+TEST(CompareCommand, GivesTheSameBytesForAnyNumberOfThreads) {
+  const auto text = [](const char* threads) {
+    return finished(
+               looktwice({"compare", folder("a"), folder("b"), "--json", "--threads", threads}))
+        .out;
+  };
+  EXPECT_EQ(text("1"), text("3"));
+}
+
+TEST(CompareCommand, RefusesWhatDoesNotCompare) {
+  struct Case {
+    std::vector<std::string> words;
+    int code;
+    const char* message;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{"compare", folder("a")}, 2, "at least two"},
+           {{"compare", folder("a"), folder("part")}, 2, "30 samples only in the first"},
+           {{"compare", folder("a"), "/nowhere"}, 4, "no run.json"},
+           {{"compare", folder("a"), folder("b"), "--metrics", "aurok"}, 2, "did you mean 'auroc'"},
+           {{"compare", folder("a"), folder("b"), "--level", "95"}, 2, "--level"},
+           {{"compare", folder("a"), folder("b"), "--scorer", "x"}, 2, "official or corrected"},
+           {{"plan"}, 2, "--mde"},
+           {{"plan", "--mde", "0"}, 2, "--mde"},
+           {{"plan", "--mde", "x"}, 2, "--mde"},
+           {{"plan", folder("a"), folder("b"), folder("b")}, 2, "at most two"},
+           {{"gate", folder("a")}, 2, "--rules"}}) {
+    const Finished done = finished(looktwice(c.words));
+    EXPECT_EQ(done.code, c.code) << done.err;
+    EXPECT_NE(done.err.find(c.message), std::string::npos) << done.err;
+  }
+  const Finished shared =
+      finished(looktwice({"compare", folder("a"), folder("part"), "--intersect"}));
+  EXPECT_EQ(shared.code, 0) << shared.err;
+  EXPECT_NE(shared.out.find("PARTIAL"), std::string::npos);
+}
+
+TEST(GateCommand, ExitCodesTellWhatHappened) {
+  const std::string pass = "rules:\n- {metric: auroc, floor: 1}\n- {coverage: 100}\n";
+  const std::string fail = "rules:\n- {metric: auroc, floor: 99.9}\n";
+  EXPECT_EQ(finished(looktwice({"gate", folder("a"), "--rules", rules(pass)})).code, 0);
+  EXPECT_EQ(finished(looktwice({"gate", folder("a"), "--rules", rules(fail)})).code, 1);
+  EXPECT_EQ(finished(looktwice({"gate", folder("part"), "--rules", rules(pass)})).code, 3);
+  EXPECT_EQ(
+      finished(looktwice({"gate", folder("part"), "--rules", rules(pass), "--allow_partial"})).code,
+      0);
+  const std::string margin = "level: 0.9\nrules:\n- {metric: auroc, margin: 1}\n";
+  EXPECT_EQ(finished(looktwice({"gate", folder("a"), "--rules", rules(margin)})).code, 2);
+  EXPECT_EQ(finished(looktwice({"gate", folder("a"), "--rules", rules(margin), "--baseline",
+                                folder("a")}))
+                .code,
+            0);
+  EXPECT_EQ(finished(looktwice({"gate", folder("b"), "--rules", rules(margin), "--baseline",
+                                folder("a")}))
+                .code,
+            1);
+}
+
+TEST(GateCommand, WritesJunitAndAppendsTheSummary) {
+  const fs::path junit = unit().root() / "junit.xml", summary = unit().root() / "summary.md";
+  store::write_whole(summary, "before\n");
+  Command command =
+      looktwice({"gate", folder("a"), "--rules", rules("rules:\n- {metric: auroc, floor: 99.9}\n"),
+                 "--junit", junit.string(), "--github", "--json"});
+  command.environment["GITHUB_STEP_SUMMARY"] = summary.string();
+  const Finished done = finished(command);
+  EXPECT_EQ(done.code, 1) << done.err;
+  EXPECT_EQ(nlohmann::json::parse(done.out)["result"], "FAILED");
+  const std::string text = store::read_text(summary);
+  EXPECT_TRUE(text.starts_with("before\n# Gate FAILED")) << text;
+  EXPECT_NE(store::read_text(junit).find("<failure type=\"floor\""), std::string::npos);
+  command.environment["GITHUB_STEP_SUMMARY"] = "";
+  EXPECT_EQ(finished(command).code, 2);
+}
+
+TEST(GateCommand, RulesFilesAreRefusedWithTheirPlace) {
+  for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "holds no rules"},
+           {"rules: []\n", "holds no rules"},
+           {"rules:\n- {metrik: auroc, floor: 1}\n",
+            "line 2, column 4: no key 'metrik'; did you mean 'metric'?"},
+           {"rulez:\n- {}\n", "did you mean 'rules'"},
+           {"rules:\n- {metric: auroc}\n", "line 2, column 3: a rule needs one of"},
+           {"rules:\n- {floor: 1}\n", "a rule needs 'metric'"},
+           {"rules:\n- {metric: auroc, floor: high}\n", "expected a number"},
+           {"rules:\n- {metric: auroc, floor: .inf}\n", "expected a number"},
+           {"rules:\n- {metric: auroc, floor: 1, floor: 2}\n", "'floor' is given twice"},
+           {"rules:\n- {metric: auroc, floor: 1}\nrules: []\n", "'rules' is given twice"},
+           {"rules:\n- {metric: auroc, margin: -1}\n", "expected a number from 0"},
+           {"rules:\n- {coverage: 101}\n", "0 to 100"},
+           {"rules:\n- {metric: auroc, floor: 1, undefined: maybe}\n", "fail or skip"},
+           {"rules:\n- {metric: auroc, coverage: 1}\n", "leave 'metric' out"},
+           {"rules: &x\n- *x\n", "line 1"},
+           {"rules:\n- {metric: !!str auroc, floor: 1}\n", "tags are not allowed"},
+           {"rules:\n- [a]\n", "line 2"},
+           {"level: 1\nrules:\n- {coverage: 1}\n", "level"},
+           {"rules:\n- {coverage: 1}\n---\nrules: []\n", "several documents"},
+           {"rules:\n- {metric: aurok, floor: 1}\n", "line 2: no metric 'aurok'"}}) {
+    const Finished done = finished(looktwice({"gate", folder("a"), "--rules", rules(text)}));
+    EXPECT_EQ(done.code, 2) << text << done.err;
+    EXPECT_NE(done.err.find(message), std::string::npos) << text << done.err;
+  }
+}
+
+TEST(PlanCommand, TellsHowManyAndHowSmall) {
+  const auto rows = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "plan");
+    words.push_back("--json");
+    const Finished done = finished(looktwice(words));
+    EXPECT_EQ(done.code, 0) << done.err;
+    return nlohmann::json::parse(done.out)["rows"];
+  };
+  // Connor 1987 as metrics/stats/power.h has it: 3,923 samples.
+  EXPECT_EQ(rows({"--mde", "1.0", "--disagree", "5"})[1]["needed"], 3923);
+  // What that many samples show is that difference.
+  EXPECT_NEAR(rows({"--samples", "3923", "--disagree", "5"})[1]["detectable"].get<double>(), 1.0,
+              1e-3);
+  const auto of_run = rows({folder("a"), "--mde", "10"});
+  EXPECT_EQ(of_run[0]["samples"], 40);
+  EXPECT_GT(of_run[0]["detectable"].get<double>(), 1);
+  const auto of_both = rows({folder("a"), folder("b"), "--mde", "10"});
+  EXPECT_NE(of_both[1]["assumed"], of_run[1]["assumed"]);
+  EXPECT_EQ(rows({"--mde", "20", "--disagree", "5"})[1]["needed"], nullptr);
+}
+
+}  // namespace
+}  // namespace looktwice

@@ -1,0 +1,153 @@
+// Tests of differences: hand-worked cases, agreement with what they are made of, and the coverage
+// of every interval that a comparison prints. Golden values from Python:
+// tests/reports/compare_test.cc.
+#include "metrics/stats/paired_tests.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "metrics/stats/delong.h"
+#include "metrics/stats/mcnemar.h"
+#include "tests/metrics/paired_coverage.h"
+
+namespace looktwice::metrics {
+namespace {
+
+constexpr int kSets = 2000;
+
+void expect_nominal(const std::map<std::string, PairedCoverage>& covered,
+                    const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const PairedCoverage& of = covered.at(name);
+    EXPECT_EQ(of.sets, kSets) << name;
+    EXPECT_GE(of.percent(), 93.5) << name << ", truth below " << of.below << ", above " << of.above;
+    EXPECT_LE(of.percent(), 96.5) << name << ", truth below " << of.below << ", above " << of.above;
+  }
+}
+
+TEST(PairedTests, RatesAreMcnemarAndNewcombe) {
+  const PairedTest test = rate_test({.both = 43, .only_a = 8, .only_b = 3, .neither = 2});
+  EXPECT_NEAR(test.difference, 5.0 / 56, 1e-15);
+  EXPECT_EQ(test.p_value, mcnemar_mid_p(8, 3));
+  EXPECT_EQ(test.interval->method, "newcombe paired");
+  // (b + c - (b - c)^2 / n) / n^2, with n - 1 for one n.
+  EXPECT_NEAR(test.variance, (11.0 / 56 - 25.0 / 56 / 56) / 55, 1e-15);
+}
+
+TEST(PairedTests, AurocIsDelongWithAnIntervalThatStaysInside) {
+  RandomStream random({.seed = 3}, 0);
+  const PairedScores s = paired_scores({.auroc_a = 0.95, .auroc_b = 0.85}, random);
+  const PairedTest test = *auroc_test(s.a, s.b, s.positive, {});
+  const PairedAuroc delong_of_both = *paired_delong(s.a, s.b, s.positive);
+  EXPECT_EQ(test.difference, delong_of_both.difference);
+  EXPECT_NEAR(test.p_value, delong_of_both.p_value, 1e-12);
+  EXPECT_LT(test.interval->low, test.difference);
+  EXPECT_GT(test.interval->high, test.difference);
+  EXPECT_LE(test.a - test.interval->low, 1 + test.b);
+}
+
+TEST(PairedTests, RanksDecideNotScales) {
+  RandomStream random({.seed = 4}, 0);
+  const PairedScores s = paired_scores({}, random);
+  std::vector<double> stretched = s.a;
+  for (double& score : stretched) score = std::exp(3 * score) - 7;
+  const BootstrapOptions options{.resamples = 300};
+  EXPECT_EQ(auroc_test(s.a, s.b, s.positive, options)->p_value,
+            auroc_test(stretched, s.b, s.positive, options)->p_value);
+  EXPECT_EQ(ranking_tests(s.a, s.b, s.positive, options)[1].p_value,
+            ranking_tests(stretched, s.b, s.positive, options)[1].p_value);
+  const PairedTest same = *auroc_test(s.a, stretched, s.positive, options);
+  EXPECT_EQ(same.p_value, 1);
+  EXPECT_EQ(same.interval->high, 0);
+}
+
+TEST(PairedTests, AStepThatIsTheSameEverywhereIsSeen) {
+  std::vector<double> a, b;
+  std::vector<std::uint8_t> positive;
+  for (int i = 0; i < 20; ++i) {
+    positive.push_back(i < 10);
+    a.push_back(i < 10);
+    b.push_back(i >= 10);
+  }
+  const PairedTest test = *auroc_test(a, b, positive, {});
+  EXPECT_EQ(test.difference, 1);
+  EXPECT_EQ(test.test, "permutation");
+  EXPECT_LT(test.p_value, 0.001);
+  EXPECT_GT(test.interval->low, 0);
+  std::vector<std::uint8_t> calls_a(positive), calls_b;
+  for (const std::uint8_t y : positive) calls_b.push_back(1 - y);
+  const PairedTest f1 = *f1_test(calls_a, calls_b, positive, {});
+  EXPECT_EQ(f1.difference, 1);
+  EXPECT_LT(f1.p_value, 0.001);
+}
+
+TEST(PairedTests, PrecisionByHand) {
+  // a calls three, two of them anomalous; b calls the first two of those.
+  const std::vector<std::uint8_t> positive = {1, 1, 1, 0, 0, 0}, a = {1, 1, 0, 1, 0, 0},
+                                  b = {1, 1, 0, 0, 0, 0};
+  const PairedTest test = *precision_test(a, b, positive, {});
+  EXPECT_NEAR(test.difference, 2.0 / 3 - 1, 1e-15);
+  // Weights of a: 1/9, 1/9, 0 and -2/9, 0, 0; of b: all 0. Per class n / (n - 1) sum of squares
+  // about the mean: 1.5 (2/3 (1/9)^2) + 1.5 (2/3 (2/9)^2).
+  EXPECT_NEAR(test.variance, 1.0 / 81 + 4.0 / 81, 1e-15);
+  EXPECT_FALSE(precision_test(a, std::vector<std::uint8_t>(6, 0), positive, {}));
+  EXPECT_FALSE(f1_test(a, b, std::vector<std::uint8_t>(6, 0), {}));
+}
+
+TEST(PairedTests, AClassWithoutAnIntervalLeavesTheMeanWithoutATest) {
+  const PairedTest whole = rate_test({.both = 5, .only_a = 3, .only_b = 1, .neither = 1});
+  PairedTest bare = whole;
+  bare.interval.reset();
+  const PairedTest both[] = {whole, bare};
+  EXPECT_FALSE(mean_of_tests(both).interval);
+  EXPECT_TRUE(mean_of_tests(both).test.empty());
+  const PairedTest twice[] = {whole, whole};
+  EXPECT_NEAR(mean_of_tests(twice).variance, whole.variance / 2, 1e-15);
+}
+
+TEST(PairedTests, MeansOfValuesAreStudents) {
+  // scipy.stats.ttest_rel([3, 5, 4, 8], [2, 5, 1, 6]): t = 2.32379, p = 0.1027281
+  const PairedTest test =
+      mean_test(std::vector<double>{3, 5, 4, 8}, std::vector<double>{2, 5, 1, 6});
+  EXPECT_NEAR(test.difference, 1.5, 1e-15);
+  EXPECT_NEAR(test.p_value, 0.1027280789, 1e-9);
+}
+
+TEST(PairedTestsCoverage, TwoModelsThatShareHalfOfTheirNoise) {
+  expect_nominal(paired_coverage({.name = "60 + 60, AUROC 0.80 and 0.74"}, kSets, 200),
+                 {"auroc", "average_precision", "f1_max", "accuracy_at", "recall_at", "f1_at",
+                  "precision_at"});
+}
+
+TEST(PairedTestsCoverage, NearThePerfectOne) {
+  expect_nominal(paired_coverage({.name = "100 + 100, AUROC 0.95 and 0.90",
+                                  .positives = 100,
+                                  .negatives = 100,
+                                  .auroc_a = 0.95,
+                                  .auroc_b = 0.90,
+                                  .shared = 0.7,
+                                  .threshold = 1},
+                                 kSets, 0),
+                 {"auroc", "accuracy_at", "recall_at", "f1_at", "precision_at"});
+}
+
+TEST(PairedTestsCoverage, MeanOfClasses) {
+  expect_nominal(paired_coverage({.name = "mean of 5 classes of 30 + 30, AUROC 0.80 and 0.74",
+                                  .positives = 30,
+                                  .negatives = 30,
+                                  .classes = 5},
+                                 kSets, 0),
+                 {"auroc", "accuracy_at", "recall_at", "f1_at", "precision_at"});
+}
+
+TEST(PairedTestsCoverage, EqualModelsRaiseFewAlarms) {
+  const auto covered =
+      paired_coverage({.name = "60 + 60, both 0.80", .auroc_a = 0.80, .auroc_b = 0.80}, kSets, 400);
+  for (const auto& [name, of] : covered)
+    EXPECT_LE(of.alarms, 0.065 * kSets)
+        << name << ": p <= 0.05 in " << of.alarms << " of " << kSets;
+}
+
+}  // namespace
+}  // namespace looktwice::metrics
