@@ -4,46 +4,19 @@
 #include <cstdlib>
 
 #include "tests/metrics/coverage.h"
+#include "tests/metrics/paired_coverage.h"
 
-int main(int argc, char** argv) {
-  using namespace looktwice::metrics;
-  const int sets = argc > 1 ? std::atoi(argv[1]) : 2000,
-            resamples = argc > 2 ? std::atoi(argv[2]) : 500;
-  const std::vector<Design> designs = {
-      {.name = "60 + 60, AUROC 0.80"},
-      {.name = "60 + 60, AUROC 0.80, labels at random", .random_labels = true},
-      {.name = "20 + 20, AUROC 0.80", .positives = 20, .negatives = 20},
-      {.name = "300 + 300, AUROC 0.80", .positives = 300, .negatives = 300},
-      {.name = "60 + 60, AUROC 0.95", .apart = 2.326, .threshold = 1.16},
-      {.name = "60 + 60, AUROC 0.99", .apart = 3.29, .threshold = 1.64},
-      {.name = "30 + 100, AUROC 0.70",
-       .positives = 30,
-       .negatives = 100,
-       .apart = 0.742,
-       .threshold = 0.7},
-      {.name = "100 + 20, AUROC 0.90, spread 1.7",
-       .positives = 100,
-       .negatives = 20,
-       .apart = 2.5,
-       .spread = 1.7},
-      {.name = "60 + 60, AUROC 0.80, tied to halves", .levels = 2, .threshold = 0.5},
-      {.name = "40 + 40, AUROC 0.50", .positives = 40, .negatives = 40, .apart = 0},
-      {.name = "mean of 10 classes of 30 + 30, AUROC 0.80",
-       .positives = 30,
-       .negatives = 30,
-       .classes = 10},
-      {.name = "mean of 10 classes of 40 + 20, AUROC 0.98",
-       .positives = 40,
-       .negatives = 20,
-       .apart = 2.9,
-       .threshold = 1.4,
-       .classes = 10},
-  };
-  std::printf("%d data sets each, %d resamples.\n\n| design |", sets, resamples);
+namespace looktwice::metrics {
+namespace {
+
+// One line per design, one column per value; `simulate` gives a map from name to counts.
+template <class Design, class Simulate>
+void print_table(const std::vector<Design>& designs, const Simulate& simulate) {
   bool header = false;
   for (const Design& design : designs) {
-    const auto covered = coverage(design, sets, resamples);
+    const auto covered = simulate(design);
     if (!header) {
+      std::printf("\n| design |");
       for (const auto& [name, of] : covered) std::printf(" %s |", name.c_str());
       std::printf("\n|---|");
       for (std::size_t i = 0; i < covered.size(); ++i) std::printf("---|");
@@ -56,4 +29,96 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   }
   std::printf("\n");
+}
+
+const std::vector<Design> kSingle = {
+    {.name = "60 + 60, AUROC 0.80"},
+    {.name = "60 + 60, AUROC 0.80, labels at random", .random_labels = true},
+    {.name = "20 + 20, AUROC 0.80", .positives = 20, .negatives = 20},
+    {.name = "300 + 300, AUROC 0.80", .positives = 300, .negatives = 300},
+    {.name = "60 + 60, AUROC 0.95", .apart = 2.326, .threshold = 1.16},
+    {.name = "60 + 60, AUROC 0.99", .apart = 3.29, .threshold = 1.64},
+    {.name = "30 + 100, AUROC 0.70",
+     .positives = 30,
+     .negatives = 100,
+     .apart = 0.742,
+     .threshold = 0.7},
+    {.name = "100 + 20, AUROC 0.90, spread 1.7",
+     .positives = 100,
+     .negatives = 20,
+     .apart = 2.5,
+     .spread = 1.7},
+    {.name = "60 + 60, AUROC 0.80, tied to halves", .levels = 2, .threshold = 0.5},
+    {.name = "40 + 40, AUROC 0.50", .positives = 40, .negatives = 40, .apart = 0},
+    {.name = "mean of 10 classes of 30 + 30, AUROC 0.80",
+     .positives = 30,
+     .negatives = 30,
+     .classes = 10},
+    {.name = "mean of 10 classes of 40 + 20, AUROC 0.98",
+     .positives = 40,
+     .negatives = 20,
+     .apart = 2.9,
+     .threshold = 1.4,
+     .classes = 10},
+};
+
+const std::vector<PairedDesign> kPaired = {
+    {.name = "60 + 60, AUROC 0.80 and 0.74"},
+    {.name = "60 + 60, both 0.80", .auroc_b = 0.80},
+    {.name = "20 + 20, 0.90 and 0.80",
+     .positives = 20,
+     .negatives = 20,
+     .auroc_a = 0.90,
+     .auroc_b = 0.80,
+     .threshold = 0.7},
+    {.name = "30 + 100, both 0.70",
+     .positives = 30,
+     .negatives = 100,
+     .auroc_a = 0.70,
+     .auroc_b = 0.70,
+     .threshold = 0.5},
+    {.name = "200 + 20, 0.85 and 0.80",
+     .positives = 200,
+     .negatives = 20,
+     .auroc_a = 0.85,
+     .auroc_b = 0.80,
+     .threshold = 0.7},
+    {.name = "300 + 300, both 0.80, share 0.7",
+     .positives = 300,
+     .negatives = 300,
+     .auroc_b = 0.80,
+     .shared = 0.7},
+    {.name = "100 + 100, 0.95 and 0.90, share 0.7",
+     .positives = 100,
+     .negatives = 100,
+     .auroc_a = 0.95,
+     .auroc_b = 0.90,
+     .shared = 0.7,
+     .threshold = 1},
+    {.name = "60 + 60, 0.99 and 0.97", .auroc_a = 0.99, .auroc_b = 0.97, .threshold = 1.2},
+    {.name = "mean of 5 classes of 30 + 30, 0.80 and 0.74",
+     .positives = 30,
+     .negatives = 30,
+     .classes = 5},
+    {.name = "mean of 10 classes of 40 + 20, 0.98 and 0.96",
+     .positives = 40,
+     .negatives = 20,
+     .auroc_a = 0.98,
+     .auroc_b = 0.96,
+     .threshold = 1.4,
+     .classes = 10},
+};
+
+}  // namespace
+}  // namespace looktwice::metrics
+
+int main(int argc, char** argv) {
+  using namespace looktwice::metrics;
+  const int sets = argc > 1 ? std::atoi(argv[1]) : 2000,
+            resamples = argc > 2 ? std::atoi(argv[2]) : 500;
+  std::printf("%d data sets each, %d resamples. One run:\n", sets, resamples);
+  print_table(kSingle, [&](const Design& design) { return coverage(design, sets, resamples); });
+  std::printf("\nDifferences of two runs:\n");
+  print_table(kPaired,
+              [&](const PairedDesign& design) { return paired_coverage(design, sets, resamples); });
 }

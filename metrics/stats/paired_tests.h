@@ -2,8 +2,8 @@
 // that there is none. The test takes the difference as normal, which holds where there is none; the
 // interval is made of both models' own intervals and their correlation (MOVER: Zou and Donner 2008,
 // Newcombe 1998), since near 0 and 1 differences are skewed. So the two may disagree in close
-// cases. Coverage of each interval by simulation: tests/metrics/paired_tests_test.cc,
-// docs/statistics.md. Not here: many tests in one table (holm.h), clusters (paired.h).
+// cases. Coverage of each interval by simulation: docs/statistics.md. Not here: many tests in one
+// table (holm.h), clusters (paired.h).
 #pragma once
 
 #include <cstdint>

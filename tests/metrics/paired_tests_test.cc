@@ -1,6 +1,5 @@
-// Tests of differences: hand-worked cases, agreement with what they are made of, and the coverage
-// of every interval that a comparison prints. Golden values from Python:
-// tests/reports/compare_test.cc.
+// Hand-worked cases, and agreement with what the tests are made of. Golden values from Python:
+// tests/reports/compare_test.cc; coverage of the intervals: paired_tests_coverage_test.cc.
 #include "metrics/stats/paired_tests.h"
 
 #include <gtest/gtest.h>
@@ -13,18 +12,6 @@
 
 namespace looktwice::metrics {
 namespace {
-
-constexpr int kSets = 2000;
-
-void expect_nominal(const std::map<std::string, PairedCoverage>& covered,
-                    const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    const PairedCoverage& of = covered.at(name);
-    EXPECT_EQ(of.sets, kSets) << name;
-    EXPECT_GE(of.percent(), 93.5) << name << ", truth below " << of.below << ", above " << of.above;
-    EXPECT_LE(of.percent(), 96.5) << name << ", truth below " << of.below << ", above " << of.above;
-  }
-}
 
 TEST(PairedTests, RatesAreMcnemarAndNewcombe) {
   const PairedTest test = rate_test({.both = 43, .only_a = 8, .only_b = 3, .neither = 2});
@@ -112,41 +99,6 @@ TEST(PairedTests, MeansOfValuesAreStudents) {
       mean_test(std::vector<double>{3, 5, 4, 8}, std::vector<double>{2, 5, 1, 6});
   EXPECT_NEAR(test.difference, 1.5, 1e-15);
   EXPECT_NEAR(test.p_value, 0.1027280789, 1e-9);
-}
-
-TEST(PairedTestsCoverage, TwoModelsThatShareHalfOfTheirNoise) {
-  expect_nominal(paired_coverage({.name = "60 + 60, AUROC 0.80 and 0.74"}, kSets, 200),
-                 {"auroc", "average_precision", "f1_max", "accuracy_at", "recall_at", "f1_at",
-                  "precision_at"});
-}
-
-TEST(PairedTestsCoverage, NearThePerfectOne) {
-  expect_nominal(paired_coverage({.name = "100 + 100, AUROC 0.95 and 0.90",
-                                  .positives = 100,
-                                  .negatives = 100,
-                                  .auroc_a = 0.95,
-                                  .auroc_b = 0.90,
-                                  .shared = 0.7,
-                                  .threshold = 1},
-                                 kSets, 0),
-                 {"auroc", "accuracy_at", "recall_at", "f1_at", "precision_at"});
-}
-
-TEST(PairedTestsCoverage, MeanOfClasses) {
-  expect_nominal(paired_coverage({.name = "mean of 5 classes of 30 + 30, AUROC 0.80 and 0.74",
-                                  .positives = 30,
-                                  .negatives = 30,
-                                  .classes = 5},
-                                 kSets, 0),
-                 {"auroc", "accuracy_at", "recall_at", "f1_at", "precision_at"});
-}
-
-TEST(PairedTestsCoverage, EqualModelsRaiseFewAlarms) {
-  const auto covered =
-      paired_coverage({.name = "60 + 60, both 0.80", .auroc_a = 0.80, .auroc_b = 0.80}, kSets, 400);
-  for (const auto& [name, of] : covered)
-    EXPECT_LE(of.alarms, 0.065 * kSets)
-        << name << ": p <= 0.05 in " << of.alarms << " of " << kSets;
 }
 
 }  // namespace
