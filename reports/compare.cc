@@ -69,10 +69,8 @@ std::vector<Comparison::Setting> different_settings(std::span<const RunView> run
 }
 
 bool has_pixel_rows(const RunView& run) {
-  return std::any_of(run.summary.rows.begin(), run.summary.rows.end(), [](const store::Row& row) {
-    return row.value &&
-           (row.metric.starts_with("pixel_") || row.metric.find("pro") != row.metric.npos);
-  });
+  return std::any_of(run.summary.rows.begin(), run.summary.rows.end(),
+                     [](const store::Row& row) { return row.value && is_of_pixels(row.metric); });
 }
 
 // Pixel values at another size, blur or limit are other metrics.

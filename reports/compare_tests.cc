@@ -17,18 +17,19 @@ using metrics::PairedTest;
 using Sample = PairedTask::Sample;
 
 // What of a sample a metric looks at.
-enum class Reads { scores, decisions, threshold, values, pixels };
+enum class Reads { scores, decisions, threshold, values, nothing };
 
 bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
 }
 
 Reads reads(const std::string& metric) {
-  if (is_one_of(metric, {"auroc", "average_precision", "f1_max"})) return Reads::scores;
+  if (is_of_pixels(metric) || metric == "auroc_of_kinds") return Reads::nothing;
+  if (metric.starts_with("auroc") || is_one_of(metric, {"average_precision", "f1_max"}))
+    return Reads::scores;
   if (is_one_of(metric, {"accuracy", "precision", "recall", "f1"})) return Reads::decisions;
   if (is_one_of(metric, {"accuracy_at", "precision_at", "recall_at", "f1_at"}))
     return Reads::threshold;
-  if (metric.starts_with("pixel_") || metric.find("pro") != std::string::npos) return Reads::pixels;
   return Reads::values;
 }
 
@@ -39,6 +40,11 @@ const store::Row* row_of(const store::Summary& summary, const std::string& task,
     if (row.task == task && row.scorer == scorer && row.metric == metric && row.group == group)
       return &row;
   return nullptr;
+}
+
+// "structural" of "auroc_structural": anomalies of that kind against all normal samples.
+std::string kind_of(const std::string& metric) {
+  return metric.starts_with("auroc_") ? metric.substr(6) : "";
 }
 
 // A metric's outcome over some samples: a test, or what values there are and why there is no test.
@@ -122,7 +128,8 @@ class TaskComparer {
     std::vector<PairedTest> classes;
     std::int64_t compared = 0, left_out = 0;
     std::string missing;
-    const auto add = [&](const std::string& group, const std::vector<std::size_t>& members) {
+    const auto add = [&](const std::string& group, const std::vector<std::size_t>& of_group) {
+      const std::vector<std::size_t> members = of_kind(of_group);
       Comparison::Row row = empty_row(group, higher_is_better);
       const std::vector<std::size_t> used = usable(members);
       row.compared = std::ssize(used);
@@ -149,7 +156,7 @@ class TaskComparer {
       macro.left_out = left_out;
       if (classes.empty()) {
         fill(macro, {.reason = missing});
-        if (reads(metric_) == Reads::pixels) fill(macro, untested("macro", missing));
+        if (reads(metric_) == Reads::nothing) fill(macro, untested("macro", missing));
       } else {
         fill(macro, {.test = metrics::mean_of_tests(classes, options_.level)});
         if (macro.test.empty()) macro.reason = "a class has too few samples for an interval";
@@ -217,10 +224,20 @@ class TaskComparer {
         return one.decision && outcome.anomalous;
       case Reads::values:
         return one.values.contains(metric_);
-      case Reads::pixels:
+      case Reads::nothing:
         return true;
     }
     return false;
+  }
+
+  std::vector<std::size_t> of_kind(std::vector<std::size_t> members) const {
+    const std::string kind = kind_of(metric_);
+    if (!kind.empty())
+      std::erase_if(members, [&](std::size_t i) {
+        const Outcome& outcome = task_.samples[i].first;
+        return outcome.anomalous.value_or(true) && !outcome.defect.starts_with(kind);
+      });
+    return members;
   }
 
   std::vector<std::size_t> usable(const std::vector<std::size_t>& members) const {
@@ -234,10 +251,11 @@ class TaskComparer {
   }
 
   Result result_of(const std::string& group, const std::vector<std::size_t>& used) {
-    if (reads(metric_) == Reads::pixels)
-      return untested(group,
-                      "no test: a run folder holds no counts of pixels per sample, so nothing can "
-                      "be paired");
+    if (reads(metric_) == Reads::nothing)
+      return untested(group, is_of_pixels(metric_)
+                                 ? "no test: a run folder holds no counts of pixels per sample, so "
+                                   "nothing can be paired"
+                                 : "no test: a mean of AUROCs that share their normal samples");
     if (used.empty()) return {.reason = "no sample that both runs have this for"};
     Result result;
     switch (reads(metric_)) {
@@ -290,7 +308,7 @@ class TaskComparer {
     if (anomalous == 0) return {.reason = "only normal samples: nothing to rank"};
     if (anomalous == std::ssize(positive))
       return {.reason = "only anomalous samples: nothing to rank"};
-    if (metric_ == "auroc")
+    if (metric_.starts_with("auroc"))
       return {.test = metrics::auroc_test(a, b, positive, drawing(used), options_.level)};
     std::vector<PairedTest>& both = ranking_[group];
     if (both.empty()) both = metrics::ranking_tests(a, b, positive, drawing(used), options_.level);
@@ -392,6 +410,12 @@ class TaskComparer {
 };
 
 }  // namespace
+
+bool is_of_pixels(const std::string& metric) {
+  for (const char* start : {"pixel_", "aupro", "au_spro", "joint_", "generated_", "map_max"})
+    if (metric.starts_with(start)) return true;
+  return false;
+}
 
 TaskTests task_tests(const PairedTask& task, const RunView& first, const RunView& second,
                      const CompareOptions& options) {

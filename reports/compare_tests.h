@@ -17,6 +17,9 @@ struct TaskTests {
   std::vector<std::string> notes = {};
 };
 
+// Is it measured on maps or masks? Then a run folder holds nothing per sample to pair.
+bool is_of_pixels(const std::string& metric);
+
 TaskTests task_tests(const PairedTask& task, const RunView& first, const RunView& second,
                      const CompareOptions& options);
 

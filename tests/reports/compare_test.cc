@@ -353,6 +353,24 @@ TEST_F(Compare, OneSampleOfAClassStillGivesAnAnswer) {
   EXPECT_EQ(ap->reason, "one sample of a class: no interval");
 }
 
+TEST_F(Compare, AKindOfAnomalyStandsAgainstAllNormalSamples) {
+  // Structural anomalies rank above both normal samples for a, below one for b; logical ones are
+  // no matter.
+  std::vector<Outcome> a = scored({8, 7, 0, 0, 3, 2}, 4), b = scored({8, 2.5, 9, 9, 3, 2}, 4);
+  for (auto* outcomes : {&a, &b})
+    for (std::size_t i = 0; i < 4; ++i)
+      (*outcomes)[i].defect = i < 2 ? "structural_anomalies" : "logical_anomalies";
+  const RunView runs[] = {write_run(folder() / "a", a, {"auroc_structural"}, {.label = "a"}),
+                          write_run(folder() / "b", b, {"auroc_structural"}, {.label = "b"})};
+  const Comparison comparison = compare(runs);
+  const Comparison::Row* row = row_of(comparison, "auroc_structural", "pooled");
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->first, 1.0);
+  EXPECT_EQ(row->second, 0.75);
+  EXPECT_EQ(row->compared, 4);
+  EXPECT_EQ(row->left_out, 0);
+}
+
 TEST_F(Compare, ThreeRunsStandEachAgainstTheFirst) {
   std::vector<RunView> runs = golden_runs();
   runs.push_back(runs[0]);
