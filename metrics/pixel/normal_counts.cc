@@ -13,6 +13,13 @@
 #include <sys/mman.h>
 #endif
 
+// The two loops that each normal pixel goes through: 10 % of the whole.
+#if defined(__clang__)
+#define LOOKTWICE_UNROLL_4 _Pragma("unroll 4")
+#else
+#define LOOKTWICE_UNROLL_4 _Pragma("GCC unroll 4")
+#endif
+
 namespace looktwice::metrics {
 namespace {
 
@@ -70,6 +77,7 @@ template <class Where, class Overflow>
 [[gnu::always_inline]] inline void count_pile(std::span<const std::uint16_t> pile,
                                               const Where& where, std::uint16_t* slots,
                                               const Overflow& overflow) {
+  LOOKTWICE_UNROLL_4
   for (const std::uint16_t trailing : pile) {
     const std::uint32_t slot = where(trailing);
     if (++slots[slot] == 0) [[unlikely]]
@@ -158,12 +166,6 @@ NormalCounts::NormalCounts(std::shared_ptr<const ScoreTable> table)
       gaps_(table_->groups().size() + 1, 0),
       locks_(new std::mutex[kLocks]) {}
 
-std::uint64_t NormalCounts::Counter::operator[](std::size_t slot) const {
-  if (high.empty()) return low[slot];
-  const auto found = high.find(slot);
-  return low[slot] + (found == high.end() ? 0 : found->second << 16);
-}
-
 void NormalCounts::count(std::size_t index, std::span<const std::uint16_t> pile) {
   const ScoreTable::Group& group = table_->groups()[index];
   const std::size_t first = 2 * (group.first + index);
@@ -242,6 +244,7 @@ NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_
 inline void NormalPiles::put(const Tile& tile, std::size_t count) {
   std::uint32_t* next = next_.get();
   std::uint16_t* lines = lines_.get();
+  LOOKTWICE_UNROLL_4
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t leading = tile.leading[i];
     const std::uint32_t at = next[leading];

@@ -37,7 +37,11 @@ class NormalCounts {
   struct Counter {
     std::vector<std::uint16_t> low = {};
     std::unordered_map<std::size_t, std::uint64_t> high = {};
-    std::uint64_t operator[](std::size_t slot) const;
+    std::uint64_t operator[](std::size_t slot) const {
+      if (high.empty()) return low[slot];
+      const auto found = high.find(slot);
+      return low[slot] + (found == high.end() ? 0 : found->second << 16);
+    }
   };
 
   // Trailing bits of normal pixels of one group. Safe to call from many threads.
