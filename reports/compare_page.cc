@@ -1,6 +1,5 @@
 // A comparison as people and machines read it.
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "harness/core/text.h"
@@ -70,7 +69,6 @@ std::string test_note(const Row& row) {
 Table tests_table(const Comparison& comparison, std::size_t other, const std::string& task) {
   const auto belongs = [&](const Row& row) { return row.other == other && row.task == task; };
   bool several = false, any_left_out = false;
-  std::string scorers;
   for (const Row& row : comparison.rows) {
     if (!belongs(row)) continue;
     several = several || row.group != "pooled";

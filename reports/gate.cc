@@ -1,7 +1,5 @@
 #include "reports/gate.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <map>
 #include <set>

@@ -263,6 +263,10 @@ std::vector<PairedTest> ranking_tests(std::span<const double> a, std::span<const
       const double more = fewer / (fewer - 1);
       test.variance = deviation * deviation * more;
       test.p_value = two_sided(test, fewer - 1);
+      // A mean over classes takes variances as normal; AP's needs Student's width there too.
+      if (!f1)
+        test.variance *= std::pow(
+            student_t_quantile(0.5 + level / 2, fewer - 1) / normal_quantile(0.5 + level / 2), 2);
       const auto own = [&](double value, const std::vector<double>& drawn_values,
                            std::span<const double> scores) {
         const double of_value = deviation_of(drawn_values);
