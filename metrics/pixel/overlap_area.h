@@ -14,6 +14,7 @@ namespace looktwice::metrics {
 
 class OverlapArea {
  public:
+  OverlapArea() = default;  // without a value
   // limit: of the false positive rate, in (0, 1]. normal: all normal pixels of the data.
   OverlapArea(double limit, std::int64_t normal);
 

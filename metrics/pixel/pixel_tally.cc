@@ -10,8 +10,6 @@
 namespace looktwice::metrics {
 namespace {
 
-// Regions of at most this size have a place in an array, larger ones in a map.
-constexpr std::uint32_t kSmall = 1 << 16;
 constexpr double kHalf = 0.5;
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
@@ -57,7 +55,8 @@ PixelTally::PixelTally(const PixelPlan& plan, std::int64_t normal, std::int64_t 
     : plan_(plan),
       normal_(static_cast<std::uint64_t>(normal)),
       anomalous_(static_cast<std::uint64_t>(anomalous)),
-      regions_(static_cast<std::uint64_t>(regions)) {
+      regions_(static_cast<std::uint64_t>(regions)),
+      overlap_(plan.fpr_limit, normal) {
   if (plan.equidistant_positions > 1 && normal > 0) {
     // numpy.linspace(0, n - 1, num, dtype=int): the product in double, then rounded down.
     const auto last = static_cast<double>(normal_ - 1);
@@ -80,12 +79,6 @@ std::vector<float> PixelTally::marks() const {
     if (const float threshold = least_float(asked); std::isfinite(threshold))
       marks.push_back(threshold);
   return marks;
-}
-
-PixelTally::AreaSum& PixelTally::area_sum(std::uint32_t size) {
-  if (size >= kSmall) return large_[size];
-  if (size >= small_.size()) small_.resize(std::max<std::size_t>(size + 1, 2 * small_.size()));
-  return small_[size];
 }
 
 void PixelTally::take(float score, std::uint64_t above, std::uint64_t equal,
@@ -119,18 +112,7 @@ void PixelTally::take(float score, std::uint64_t above, std::uint64_t equal,
     best_score_ = score;
   }
 
-  const double limit = plan_.fpr_limit * static_cast<double>(normal_);
-  if (static_cast<double>(above + equal) <= limit) {
-    for (const std::uint32_t size : sizes) {
-      AreaSum& sum = area_sum(size & kSize);
-      ++sum.whole;
-      sum.twice_rank += 2 * above + equal;
-    }
-  } else if (static_cast<double>(above) < limit) {
-    crossing_above_ = above;
-    crossing_equal_ = equal;
-    for (const std::uint32_t size : sizes) ++area_sum(size & kSize).crossing;
-  }
+  overlap_.take(above, equal, sizes);
   if (!positions_.empty() || !thresholds_.empty()) {
     // Position p holds the (p + 1)-th smallest normal score: above it are the pixels that have p +
     // 1 normal ones below.
@@ -178,28 +160,8 @@ Confusion PixelTally::completed(Confusion counts) const {
   return counts;
 }
 
-// Each anomalous pixel lifts the curve by 1 / (regions * size) from its rank on; the ramp of a tie
-// counts half.
-std::optional<double> PixelTally::area_under(double limit) const {
-  if (normal_ == 0 || regions_ == 0) return {};
-  Sum area;
-  const auto add = [&](std::uint32_t size, const AreaSum& sum) {
-    if (sum.whole == 0 && sum.crossing == 0) return;
-    double own = static_cast<double>(sum.whole) * limit - static_cast<double>(sum.twice_rank) / 2;
-    if (sum.crossing > 0) {
-      const double within = limit - static_cast<double>(crossing_above_);
-      own += static_cast<double>(sum.crossing) * within * within /
-             (2 * static_cast<double>(crossing_equal_));
-    }
-    area += own / size;
-  };
-  for (std::uint32_t size = 1; size < small_.size(); ++size) add(size, small_[size]);
-  for (const auto& [size, sum] : large_) add(size, sum);
-  return std::clamp(area.value() / static_cast<double>(regions_) / limit, 0.0, 1.0);
-}
-
 std::optional<double> PixelTally::aupro() const {
-  return area_under(plan_.fpr_limit * static_cast<double>(normal_));
+  return overlap_.value(static_cast<std::int64_t>(regions_));
 }
 
 std::optional<double> PixelTally::aupro_equidistant_positions() const {

@@ -4,12 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "metrics/binary/confusion.h"
+#include "metrics/pixel/overlap_area.h"
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
@@ -63,15 +63,6 @@ class PixelTally {
   Confusion at_half() const;  // threshold 0.5: the decisions of a map of 0 and 1
 
  private:
-  struct AreaSum {           // over the pixels of regions of one size
-    std::int64_t whole = 0;  // whose false positive rate is within the limit
-    Wide twice_rank = 0;     // sum of 2 * normal pixels above + normal pixels equal, of these
-    std::int64_t crossing =
-        0;  // whose score's own normal pixels cross the limit: all have that one score
-  };
-  AreaSum& area_sum(std::uint32_t size);
-  void take_shares(std::span<const std::uint32_t> sizes, std::uint64_t above, std::uint64_t equal);
-  std::optional<double> area_under(double normal_limit) const;
   Confusion completed(Confusion counts) const;
 
   PixelPlan plan_ = {};
@@ -81,9 +72,7 @@ class PixelTally {
   Sum precision_ = {};       // over anomalous pixels: precision at their score
   std::uint64_t best_found_ = 0, best_called_ = 0;
   float best_score_ = 0;
-  std::vector<AreaSum> small_ = {};  // by size
-  std::map<std::uint32_t, AreaSum> large_ = {};
-  std::uint64_t crossing_above_ = 0, crossing_equal_ = 0;
+  OverlapArea overlap_ = {};
   Confusion at_threshold_ = {}, at_half_ = {};
   // Overlap of all regions at position or threshold j, in units of 2^-kShareBits: exact addition
   // needs whole numbers.

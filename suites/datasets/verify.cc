@@ -171,8 +171,10 @@ class Verifier {
       if (!anomalous && look.any)
         add(Level::error, "normal images whose mask is not all zero", sample.id);
       if (look.faults.empty())
-        for (std::size_t m = 0; m < look.values.size(); ++m)
+        for (std::size_t m = 0; m < look.values.size(); ++m) {
           count_values(sample.truth.masks[m], look.values[m], seen);
+          look_at_defect(sample, m, look.values[m]);
+        }
     }
   }
 
@@ -182,6 +184,21 @@ class Verifier {
     ++result_.masks;
     for (int value = 0; value < 256; ++value)
       if (values.test(static_cast<std::size_t>(value))) ++result_.mask_values[value];
+  }
+
+  // Where a mask file is one defect, its value must be known.
+  void look_at_defect(const Sample& sample, std::size_t m, const std::bitset<256>& values) {
+    if (!sample.truth.saturation) return;
+    const std::string mask = shown(sample.truth.masks[m]);
+    int defects = 0;
+    for (int value = 1; value < 256; ++value) {
+      if (!values.test(static_cast<std::size_t>(value))) continue;
+      ++defects;
+      if (!sample.truth.saturation->contains(value))
+        add(Level::error, "masks with a value that the list of defects lacks",
+            mask + ": " + std::to_string(value));
+    }
+    if (defects > 1) add(Level::error, "mask files that hold several defects", mask);
   }
 
   void compare_counts() {

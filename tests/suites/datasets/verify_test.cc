@@ -104,6 +104,24 @@ TEST(Verify, EveryKindOfFaultIsFound) {
   }
 }
 
+TEST(Verify, ADefectOfLocoMustBeInTheListOfItsClass) {
+  Miniature mini;
+  const std::string root = "mvtec_loco/pushpins/";
+  mini.pictures(root + "test/good/", 0, 1, ".png");
+  mini.pictures(root + "test/logical_anomalies/", 0, 2, ".png");
+  mini.text(root + "defects_config.json",
+            R"([{"defect_name": "a", "pixel_value": 250, "saturation_threshold": 0.5,
+                 "relative_saturation": true}])");
+  mini.mask(root + "ground_truth/logical_anomalies/000/000.png", 250);
+  mini.mask(root + "ground_truth/logical_anomalies/001/000.png", 251);
+  const Finding* found =
+      finding(verified("loco", mini.path()), "a value that the list of defects lacks");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->count, 1);
+  EXPECT_NE(found->where.at(0).find("001/000.png: 251"), std::string::npos) << found->where[0];
+  EXPECT_FALSE(finding(verified("loco", mini.path()), "several defects"));
+}
+
 TEST(Verify, CountsAreComparedWithTheLiterature) {
   Miniature mini;
   for (int i = 0; i < 100; ++i) {
