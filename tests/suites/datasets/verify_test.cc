@@ -114,12 +114,12 @@ TEST(Verify, ADefectOfLocoMustBeInTheListOfItsClass) {
                  "relative_saturation": true}])");
   mini.mask(root + "ground_truth/logical_anomalies/000/000.png", 250);
   mini.mask(root + "ground_truth/logical_anomalies/001/000.png", 251);
-  const Finding* found =
-      finding(verified("loco", mini.path()), "a value that the list of defects lacks");
+  const Verification result = verified("loco", mini.path());
+  const Finding* found = finding(result, "a value that the list of defects lacks");
   ASSERT_TRUE(found);
   EXPECT_EQ(found->count, 1);
   EXPECT_NE(found->where.at(0).find("001/000.png: 251"), std::string::npos) << found->where[0];
-  EXPECT_FALSE(finding(verified("loco", mini.path()), "several defects"));
+  EXPECT_FALSE(finding(result, "several defects"));
 }
 
 TEST(Verify, CountsAreComparedWithTheLiterature) {
