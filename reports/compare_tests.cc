@@ -134,7 +134,7 @@ class TaskComparer {
       const std::vector<std::size_t> used = usable(members);
       row.compared = std::ssize(used);
       row.left_out = std::ssize(members) - row.compared;
-      const Result result = result_of(group, used);
+      Result result = result_of(group, used);
       fill(row, result);
       if (reads(metric_) == Reads::threshold) row.note = thresholds(group);
       rows.push_back(row);
