@@ -4,7 +4,7 @@
     python3 benchmarks/peers/pixel.py build/release/benchmarks/pixel_run FOLDER [--runs 5] [--without-sklearn]
 
 Needs numpy<2.4, scipy, scikit-learn, ADEval. FOLDER receives 1 GB of made-up maps and is used again when it is there.
-Ours and ADEval take turns; figures are medians. "Processor" is user + system time, which other work on the machine
+Ours and ADEval take turns, three times in each process, so that most runs are warm; figures are medians over all. "Processor" is user + system time, which other work on the machine
 disturbs less. ADEval and scikit-learn use one thread whatever they are given.
 """
 
@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--without-sklearn", action="store_true")
     options = parser.parse_args()
     run = options.program
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; medians of {options.runs} runs.\n")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; medians of {options.runs} x 3 runs.\n")
 
     print("| maps of 256 x 256 | what | wall, s | processor, s | times faster: wall | processor | peak, MB |\n|---|---|---|---|---|---|---|")
     notes = []
@@ -56,8 +56,8 @@ def main():
         data = made(options.folder, f"smooth{count}", count, "smooth")
         rounds = []
         for _ in range(options.runs):
-            rounds.append([output([sys.executable, HERE / "pixel_peers.py", "adeval", data, 1]),
-                           output([run, "memory", data, 1, 1]), output([run, "memory", data, 2, 1])])
+            rounds.append([output([sys.executable, HERE / "pixel_peers.py", "adeval", data, 3]),
+                           output([run, "memory", data, 1, 3]), output([run, "memory", data, 2, 3])])
         adeval, one, two = zip(*rounds)
 
         def line(what, results, base=None):
