@@ -49,6 +49,6 @@ int main(int argc, char** argv) {
   double plain_sum = 0, stem_sum = 0;
   const double plain = median_seconds(pairs, false, std::atoi(argv[2]), plain_sum);
   const double stem = median_seconds(pairs, true, std::atoi(argv[2]), stem_sum);
-  std::printf("{\"plain\": %.6f, \"stem\": %.6f, \"plain_sum\": %.17g, \"stem_sum\": %.17g}\n", plain,
-              stem, plain_sum, stem_sum);
+  std::printf("{\"plain\": %.6f, \"stem\": %.6f, \"plain_sum\": %.17g, \"stem_sum\": %.17g}\n",
+              plain, stem, plain_sum, stem_sum);
 }

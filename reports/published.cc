@@ -119,7 +119,7 @@ bool mentions_row(std::string_view text, const Json& row) {
 // is about the table and marks no cell.
 std::string remark_about(const Json& table, const std::vector<Entry>& entries, const Entry& cell) {
   for (const Json& remark : table.at("doubtful")) {
-    const auto text = remark.get<std::string>();
+    auto text = remark.get<std::string>();
     const std::string dataset = text_of(*cell.row, "dataset");
     if (!dataset.empty() && !text.starts_with(dataset)) continue;
     const bool names_column = std::any_of(entries.begin(), entries.end(), [&](const Entry& e) {

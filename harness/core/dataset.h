@@ -45,7 +45,7 @@ struct DatasetEntry {
       {};  // split or label conventions, the default first; may be empty
   bool has_masks = false;
   bool has_kinds = false;  // structural and logical anomalies, reported apart (MVTec LOCO)
-  bool general = false;  // any folder of that layout, nothing is expected
+  bool general = false;    // any folder of that layout, nothing is expected
   std::function<std::map<std::string, ExpectedCount>(const std::string& variant)> expected = {};
   std::function<Dataset(const DatasetRequest&)> load = {};
 };

@@ -16,8 +16,9 @@ struct Fingerprint {
 };
 
 // SHA-256 over, in the order of ids: id, category, label, and path below `root`, region and
-// contents of image and masks and where defects saturate (data) or of the references. The same for a copy of the folder
-// elsewhere and for any number of threads; a file that cannot be read counts as "unreadable".
+// contents of image and masks and where defects saturate (data) or of the references. The same for
+// a copy of the folder elsewhere and for any number of threads; a file that cannot be read counts
+// as "unreadable".
 Fingerprint fingerprint(std::span<const Sample> samples, const std::filesystem::path& root,
                         int threads);
 
