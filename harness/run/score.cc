@@ -112,7 +112,7 @@ std::vector<MetricEntry> pixel_families(const std::vector<std::string>& names) {
         std::ranges::any_of(family.gives, [&](const auto& info) { return wanted(names, info); }))
       families.push_back(std::move(family));
   // Those that see all categories at once come last.
-  std::ranges::stable_partition(families, [](const MetricEntry& f) { return !f.across; });
+  std::ranges::stable_sort(families, {}, &MetricEntry::across);
   return families;
 }
 

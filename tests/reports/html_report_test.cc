@@ -266,7 +266,7 @@ TEST_F(HtmlReport, HostileTextAddsNoElement) {
                         {.scorer = "corrected", .unscored_because = text("h")}};
       outcomes_.push_back(answered);
     }
-    const fs::path file = folder() / (is_hostile ? "hostile.html" : "harmless.html");
+    fs::path file = folder() / (is_hostile ? "hostile.html" : "harmless.html");
     std::ofstream(file, std::ios::binary) << page({.worst = 100, .listed = 1000});
     return file;
   };
