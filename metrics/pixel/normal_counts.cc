@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #if defined(__SSE2__)
@@ -22,8 +23,6 @@
 
 namespace looktwice::metrics {
 namespace {
-
-constexpr std::uint32_t kLeading = 1 << 16;  // values of the leading bits
 
 // The number of ascending[0..count) that are smaller than `value`, counted from `start` on, which
 // is not beyond it. Reads up to 8 entries past the end.
@@ -65,6 +64,63 @@ struct ManyScores {
     const auto smaller_here = static_cast<std::uint32_t>(std::popcount(bits & ((1U << place) - 1)));
     return 2 * (static_cast<std::uint32_t>(word >> 32) + smaller_here) + (bits >> place & 1);
   }
+};
+
+// A pile of many against few scores: counted first in even steps of the trailing bits, at least
+// kSteps per score, so that only the pixels of the few steps that hold a score are compared with
+// it, and all others are one addition.
+class Steps {
+ public:
+  static constexpr std::uint32_t kLeast = 256, kMost = 4096, kSteps = 8;
+  // Piles from here on gain by it.
+  static constexpr std::size_t least_pile(std::uint32_t scores) { return 4 * steps(scores); }
+
+  explicit Steps(const FewScores& where)
+      : where_(where), count_(steps(where.count)), shift_(16 - std::countr_zero(count_)) {
+    std::fill_n(pixels_.begin(), count_, 0U);
+    std::fill_n(holds_score_.begin(), count_, std::uint8_t{0});
+    for (std::uint32_t i = 0; i < where.count; ++i)
+      holds_score_[static_cast<std::uint32_t>(where.scores[i] + 32768) >> shift_] = 1;
+  }
+
+  // Calls exactly(trailing) for the pixels beside a score, then between(i, n) for n pixels that lie
+  // below score i and above the one before it.
+  template <class Exactly, class Between>
+  void count(std::span<const std::uint16_t> pile, const Exactly& exactly, const Between& between) {
+    constexpr std::size_t kBatch = 1024;
+    std::array<std::uint16_t, kBatch> beside = {};
+    for (std::size_t begin = 0; begin < pile.size(); begin += kBatch) {
+      std::size_t found = 0;
+      for (const std::uint16_t trailing :
+           pile.subspan(begin, std::min(kBatch, pile.size() - begin))) {
+        const std::uint32_t step = trailing >> shift_;
+        ++pixels_[step];
+        beside[found] = trailing;
+        found += holds_score_[step];
+      }
+      for (std::size_t i = 0; i < found; ++i) exactly(beside[i]);
+    }
+    std::uint32_t step = 0;
+    for (std::uint32_t i = 0; i <= where_.count; ++i) {
+      const std::uint32_t end = i < where_.count
+                                    ? static_cast<std::uint32_t>(where_.scores[i] + 32768) >> shift_
+                                    : count_;
+      if (step < end) {
+        between(i, std::accumulate(pixels_.begin() + step, pixels_.begin() + end, 0U));
+      }
+      step = end + 1;
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t steps(std::uint32_t scores) {
+    return std::clamp(std::bit_ceil(kSteps * scores), kLeast, kMost);
+  }
+  FewScores where_ = {};
+  std::uint32_t count_ = 0;
+  int shift_ = 0;
+  std::array<std::uint32_t, kMost> pixels_;
+  std::array<std::uint8_t, kMost> holds_score_;
 };
 
 inline void prefetch(const void* from, std::size_t bytes) {
@@ -180,7 +236,18 @@ void NormalCounts::count(std::size_t index, std::span<const std::uint16_t> pile)
   if (!group.many) {
     const FewScores where{table_->buckets() + group.bucket, table_->trailing() + group.list,
                           group.count, group.shift};
-    count_pile(pile, where, slots, overflow);
+    if (pile.size() < Steps::least_pile(group.count)) {
+      count_pile(pile, where, slots, overflow);
+      return;
+    }
+    Steps(where).count(
+        pile,
+        [&](std::uint16_t trailing) {
+          const std::uint32_t slot = where(trailing);
+          if (++slots[slot] == 0) [[unlikely]]
+            overflow(slot);
+        },
+        [&](std::uint32_t i, std::uint32_t pixels) { add(first + 2 * i, pixels); });
     return;
   }
   const ManyScores where{table_->words() + group.words};
@@ -349,20 +416,24 @@ bool NormalPiles::add_tile(const float* scores, const std::uint8_t* mask, Tile& 
   return true;
 }
 
-void NormalPiles::finish() const {
-  for (std::uint32_t leading = 0; leading < kLeading; ++leading) {
-    const std::uint32_t begin = leading * kLine, size = next_[leading] - begin;
-    if (size == 0) continue;
+void NormalPiles::finish(std::uint32_t first, std::uint32_t last) const {
+  for (std::uint32_t leading = first; leading < last; ++leading) {
+    const std::uint16_t* line = lines_.get() + std::size_t{leading} * kLine;
+    const std::uint32_t size = next_[leading] - leading * kLine;
     const std::uint32_t group = group_[leading];
     if (group & kGap) {
-      counts_->add_gap(group & ~kGap, size);
-    } else {
-      counts_->count(group, {lines_.get() + begin, size});
+      if (size > 0) counts_->add_gap(group & ~kGap, size);
+      continue;
     }
+    const std::uint32_t filled = filled_[group];  // whole lines, and never the last
+    std::copy_n(line, size, pile(group) + filled);
+    if (filled + size > 0) counts_->count(group, {pile(group), filled + size});
   }
-  for (std::size_t group = 0; group < filled_.size(); ++group)
-    if (filled_[group] > 0) counts_->count(group, {pile(group), filled_[group]});
-  for (std::size_t gap = 0; gap < gaps_.size(); ++gap) counts_->add_gap(gap, gaps_[gap]);
+}
+
+void NormalPiles::finish_rest() const {
+  for (std::size_t gap = 0; gap < gaps_.size(); ++gap)
+    if (gaps_[gap] > 0) counts_->add_gap(gap, gaps_[gap]);
   count_even();
 }
 

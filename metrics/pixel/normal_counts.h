@@ -5,6 +5,7 @@
 // are normal is the mask's word.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <mutex>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "metrics/pixel/score_table.h"
@@ -37,11 +39,23 @@ class NormalCounts {
   struct Counter {
     std::vector<std::uint16_t> low = {};
     std::unordered_map<std::size_t, std::uint64_t> high = {};
-    std::uint64_t operator[](std::size_t slot) const {
-      if (high.empty()) return low[slot];
-      const auto found = high.find(slot);
-      return low[slot] + (found == high.end() ? 0 : found->second << 16);
+  };
+  // Reads the counts; each slot must lie below the one before.
+  class Descent {
+   public:
+    explicit Descent(const Counter& counter)
+        : low_(counter.low.data()), high_(counter.high.begin(), counter.high.end()) {
+      std::sort(high_.begin(), high_.end());
+      high_.insert(high_.begin(), {0, 0});  // never reached: slot 0 is the last
     }
+    std::uint64_t operator[](std::size_t slot) {
+      while (high_.back().first > slot) high_.pop_back();
+      return low_[slot] + (high_.back().first == slot ? high_.back().second << 16 : 0);
+    }
+
+   private:
+    const std::uint16_t* low_ = nullptr;
+    std::vector<std::pair<std::size_t, std::uint64_t>> high_ = {};
   };
 
   // Trailing bits of normal pixels of one group. Safe to call from many threads.
@@ -70,8 +84,11 @@ class NormalPiles {
   // Counts the scores[i] with mask[i] == 0 (all of them if the mask is empty).
   // False when a score is not finite; what was counted is of no use then.
   bool add(std::span<const float> scores, std::span<const std::uint8_t> mask);
-  // Counts what lies in the piles without changing them: these are read for the last time.
-  void finish() const;
+  // Counts what lies in the piles of these leading bits, and then what lies in none; nothing may be
+  // added afterwards. Together once for all of [0, kLeading), in any order, on any threads.
+  static constexpr std::uint32_t kLeading = 1 << 16;
+  void finish(std::uint32_t first, std::uint32_t last) const;
+  void finish_rest() const;
   std::int64_t pixels() const { return pixels_; }
 
  private:
@@ -109,19 +126,20 @@ template <class Step>
 void NormalCounts::descend(Step&& step) const {
   const auto groups = table_->groups();
   const auto sizes = table_->sizes();
+  Descent slots(slots_);
   std::size_t end = sizes.size();
   std::uint64_t above = gaps_[groups.size()];
   for (std::size_t g = groups.size(); g-- > 0;) {
     const ScoreTable::Group& group = groups[g];
-    above += slots_[2 * (group.first + g + group.count)];
+    above += slots[2 * (group.first + g + group.count)];
     table_->descend(group, [&](std::uint32_t i, float score) {
       std::size_t begin = end - 1;
       while (!(sizes[begin] & ScoreTable::kFirst)) --begin;
       const std::size_t slot = 2 * (group.first + g + i);
-      const std::uint64_t equal = slots_[slot + 1];
+      const std::uint64_t equal = slots[slot + 1];
       step(score, above, equal, sizes.subspan(begin, end - begin));
       end = begin;
-      above += equal + slots_[slot];
+      above += equal + slots[slot];
     });
     above += gaps_[g];
   }

@@ -1,5 +1,7 @@
 #include "metrics/pixel/pixel_counting.h"
 
+#include <atomic>
+#include <thread>
 #include <utility>
 
 #include "metrics/pixel/ordered_bits.h"
@@ -36,14 +38,35 @@ std::optional<std::int64_t> PixelCounting::add(std::span<const float> scores,
     engine_->add(scores, mask);
     return pixels;
   }
-  if (!piles_) piles_ = std::make_unique<NormalPiles>(counts_, pile_bytes_);
+  if (!piles_) piles_ = std::make_shared<NormalPiles>(counts_, pile_bytes_);
   const std::int64_t before = piles_->pixels();
   if (!piles_->add(scores, mask)) return {};
   return piles_->pixels() - before;
 }
 
-void PixelCounting::finish() const {
-  if (piles_) piles_->finish();
+void PixelCounting::take(const PixelCounting& part) {
+  taken_.insert(taken_.end(), part.taken_.begin(), part.taken_.end());
+  if (part.piles_) taken_.push_back(part.piles_);
+}
+
+// A thread takes some leading bits of all parts at a time: no two threads count at one place, and
+// what a count needs is in the cache for every part.
+void PixelCounting::finish(int threads) const {
+  std::vector<std::shared_ptr<const NormalPiles>> all = taken_;
+  if (piles_) all.push_back(piles_);
+  constexpr std::uint32_t kAtOnce = 8;
+  std::atomic<std::uint32_t> next = 0;
+  const auto work = [&] {
+    for (auto at = next.fetch_add(kAtOnce); at < NormalPiles::kLeading;
+         at = next.fetch_add(kAtOnce))
+      for (const auto& piles : all) piles->finish(at, at + kAtOnce);
+  };
+  {
+    std::vector<std::jthread> others;
+    for (int t = 1; t < threads && !all.empty(); ++t) others.emplace_back(work);
+    work();
+  }
+  for (const auto& piles : all) piles->finish_rest();
 }
 
 }  // namespace looktwice::metrics

@@ -28,11 +28,13 @@ class PixelCounting {
   // and what was counted is of no use then.
   std::optional<std::int64_t> add(std::span<const float> scores,
                                   std::span<const std::uint8_t> mask);
-  // A part has brought all its pixels.
-  void finish() const;
+  // Takes over what a part has brought; it must bring no more.
+  void take(const PixelCounting& part);
+  // When all parts have been taken, once.
+  void finish(int threads) const;
 
   // Calls step(score, normal pixels above it, normal pixels equal to it, sizes) for each score, the
-  // highest first, when all parts have finished. Once.
+  // highest first, after finish(). Once.
   template <class Step>
   void descend(Step&& step) const {
     if (counts_)
@@ -60,7 +62,8 @@ class PixelCounting {
   std::shared_ptr<NormalCounts> counts_ = {};
   std::shared_ptr<PixelEngine> engine_ = {};
   std::size_t pile_bytes_ = NormalPiles::kPileBytes;
-  std::unique_ptr<NormalPiles> piles_ = {};  // opened by the first pixels
+  std::shared_ptr<NormalPiles> piles_ = {};                     // opened by the first pixels
+  std::vector<std::shared_ptr<const NormalPiles>> taken_ = {};  // those of parts
 };
 
 }  // namespace looktwice::metrics

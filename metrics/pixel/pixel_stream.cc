@@ -92,8 +92,10 @@ void PixelStream::begin_count() {
     if (leading_bits(ordered) >= range.first && leading_bits(ordered) <= range.last)
       scores_.add(ordered, AnomalousScores::kMark);
   }
-  counting_ =
-      PixelCounting(std::move(scores_), options_.threads, options_.engine, pile_bytes(options_));
+  // No more for the piles than their pixels need, 2 bytes each: what is touched must be cleared.
+  const auto needed = static_cast<std::size_t>(2 * normal_ / options_.threads);
+  counting_ = PixelCounting(std::move(scores_), options_.threads, options_.engine,
+                            std::min(pile_bytes(options_), std::max<std::size_t>(needed, 1 << 20)));
   scores_.clear();
   counted_ = counted_images_ = 0;
 }
@@ -179,7 +181,7 @@ PixelStream PixelStream::clone_empty() const {
 void PixelStream::merge(const PixelStream& part) {
   if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
   if (counts_in(pass_)) {
-    part.counting_.finish();
+    counting_.take(part.counting_);
     counted_ += part.counted_;
     counted_images_ += part.counted_images_;
     return;
@@ -207,7 +209,7 @@ bool PixelStream::complete() const {
 }
 
 void PixelStream::tally_counts(PixelTally& tally) const {
-  counting_.finish();
+  counting_.finish(options_.threads);
   counting_.descend(
       [&](float score, std::uint64_t above, std::uint64_t equal,
           std::span<const std::uint32_t> sizes) { tally.take(score, above, equal, sizes); });

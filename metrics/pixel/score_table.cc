@@ -176,16 +176,18 @@ void ScoreTable::keep_as_list(Group& group, std::span<const std::uint64_t> sorte
 }
 
 void ScoreTable::keep_as_bits(Group& group, std::span<const std::uint64_t> sorted) {
+  constexpr std::uint64_t kOne = std::uint64_t{1} << 32;
   std::uint64_t* words = words_.data() + group.words;
-  for (const std::uint64_t entry : sorted) {
-    const auto trailing = static_cast<std::uint32_t>(entry >> 32 & 0xffff);
-    words[trailing >> 5] |= std::uint64_t{1} << (trailing & 31);
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (i > 0 && sorted[i] >> 32 == sorted[i - 1] >> 32) continue;
+    const auto trailing = static_cast<std::uint32_t>(sorted[i] >> 32 & 0xffff);
+    words[trailing >> 5] += kOne | std::uint64_t{1} << (trailing & 31);
   }
   std::uint64_t below = 0;
   for (std::size_t word = 0; word < kWords; ++word) {
-    const int own = std::popcount(static_cast<std::uint32_t>(words[word]));
-    words[word] |= below << 32;
-    below += static_cast<std::uint64_t>(own);
+    const std::uint64_t own = words[word] & ~(kOne - 1);
+    words[word] += below - own;
+    below += own;
   }
 }
 

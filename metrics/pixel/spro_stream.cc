@@ -86,7 +86,7 @@ SproStream SproStream::clone_empty() const {
 void SproStream::merge(const SproStream& part) {
   if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
   if (pass_ == 1) {
-    part.counting_.finish();
+    counting_.take(part.counting_);
     counted_ += part.counted_;
     counted_images_ += part.counted_images_;
     return;
@@ -104,7 +104,7 @@ bool SproStream::complete() const {
 SproResult SproStream::result() const {
   if (result_) return *result_;
   if (!complete()) throw std::logic_error("the second pass did not show all pixels of the first");
-  counting_.finish();
+  counting_.finish(options_.threads);
   std::vector<OverlapArea> areas;
   for (const double limit : options_.limits) areas.emplace_back(limit, normal_);
   counting_.descend(

@@ -72,7 +72,8 @@ inline Result result(const std::vector<Picture>& pictures, double limit) {
   Result result;
   double last_x = 0, last_y = 0, last_recall = 0;
   for (const float a : anomalous)
-    for (const float b : normal) result.auroc += (a > b ? 1 : a == b ? 0.5 : 0) / n / p;
+    for (const float b : normal) result.auroc += a > b ? 1 : a == b ? 0.5 : 0;
+  result.auroc /= n * p;
   for (auto t = thresholds.rbegin(); t != thresholds.rend(); ++t) {
     const auto called = [&](const std::vector<float>& scores) {
       return static_cast<double>(

@@ -234,6 +234,35 @@ TEST(PixelStream, ManyDistinctScoresInOneGroup) {
   EXPECT_NEAR(*result.aupro, 0.15, 1e-12);
 }
 
+// Few anomalous scores among many normal ones with the same leading bits, some equal to them, also
+// at the ends of the range of a group.
+TEST(PixelStream, ManyNormalPixelsAroundFewScores) {
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    Random random(seed);
+    const std::uint32_t apart = seed % 2 ? 1 : 61;  // 61: every score on one of 1075 values
+    const auto score = [&] {
+      const std::uint32_t trailing = random() % 0x10000U / apart * apart;
+      return std::bit_cast<float>(0x3f400000U + random() % 2 * 0x10000U + trailing);
+    };
+    Picture picture{100, 80};
+    for (int i = 0; i < picture.width * picture.height; ++i) {
+      picture.map.push_back(score());
+      picture.mask.push_back(random() % 200 == 0);
+    }
+    picture.map[7] = std::bit_cast<float>(0x3f400000U);
+    picture.map[8] = std::bit_cast<float>(0x3f41ffffU);
+    picture.mask[7] = picture.mask[8] = seed % 3 == 0;
+    const reference::Result expected = reference::result({picture}, 0.3);
+    for (const int parts : {1, 2}) {
+      const PixelResult result = streamed({picture}, {.threads = parts}, parts);
+      EXPECT_NEAR(*result.auroc, expected.auroc, 1e-12) << "seed " << seed;
+      EXPECT_NEAR(*result.average_precision, expected.average_precision, 1e-12) << "seed " << seed;
+      EXPECT_NEAR(result.f1_max->value, expected.f1_max, 1e-12) << "seed " << seed;
+      EXPECT_NEAR(*result.aupro, expected.aupro, 1e-12) << "seed " << seed;
+    }
+  }
+}
+
 TEST(PixelStream, UndefinedIsEmpty) {
   const PixelResult none = streamed({});
   EXPECT_FALSE(none.auroc || none.average_precision || none.f1_max || none.aupro);
