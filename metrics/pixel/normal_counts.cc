@@ -366,6 +366,8 @@ bool NormalPiles::add(std::span<const float> scores, std::span<const std::uint8_
     const float* at = scores.data() + begin;
     const std::uint8_t* mask_at = mask.empty() ? none.data() : mask.data() + begin;
     if (size == kTile) {
+      prefetch(at + kTile, kTile * sizeof *at);
+      prefetch(mask_at + kTile, kTile);
       if (!add_tile(at, mask_at, tile)) return false;
       continue;
     }

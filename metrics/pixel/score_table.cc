@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -12,12 +13,33 @@ namespace {
 
 constexpr std::size_t kLeading = 1 << 16;
 
-// In-place radix sort by the 8 bits at `shift`, then by the 8 below, down to bit 32: equal scores
-// need no order among themselves, because all that is done with them is exact addition. Source:
-// McIlroy, Bostic, McIlroy 1993 (American flag).
-void sort_scores(std::uint64_t* entries, std::size_t count, int shift) {
-  if (count <= 128) {
+// Equal scores need no order among themselves, because all that is done with them is exact
+// addition.
+constexpr std::size_t kFewEntries = 64, kScratch = 1 << 16;
+
+// By the 16 bits from bit 32 on, through as much scratch memory.
+void sort_with_scratch(std::uint64_t* entries, std::size_t count, std::uint64_t* scratch) {
+  std::array<std::uint32_t, 256> low = {}, high = {};
+  for (std::size_t i = 0; i < count; ++i) {
+    ++low[entries[i] >> 32 & 255];
+    ++high[entries[i] >> 40 & 255];
+  }
+  std::exclusive_scan(low.begin(), low.end(), low.begin(), 0U);
+  std::exclusive_scan(high.begin(), high.end(), high.begin(), 0U);
+  for (std::size_t i = 0; i < count; ++i) scratch[low[entries[i] >> 32 & 255]++] = entries[i];
+  for (std::size_t i = 0; i < count; ++i) entries[high[scratch[i] >> 40 & 255]++] = scratch[i];
+}
+
+// Radix sort by the 16 bits from bit 32 on; the largest groups first by 8 of them in place
+// (McIlroy, Bostic, McIlroy 1993, American flag), so that no more scratch memory is needed.
+void sort_scores(std::uint64_t* entries, std::size_t count, std::uint64_t* scratch,
+                 int shift = 40) {
+  if (count <= kFewEntries) {
     std::sort(entries, entries + count);
+    return;
+  }
+  if (count <= kScratch) {
+    sort_with_scratch(entries, count, scratch);
     return;
   }
   std::array<std::size_t, 257> start = {};
@@ -35,7 +57,7 @@ void sort_scores(std::uint64_t* entries, std::size_t count, int shift) {
   }
   if (shift == 32) return;
   for (std::size_t digit = 0; digit < 256; ++digit)
-    sort_scores(entries + start[digit], start[digit + 1] - start[digit], shift - 8);
+    sort_scores(entries + start[digit], start[digit + 1] - start[digit], scratch, shift - 8);
 }
 
 // From how many scores on a group is kept as bits.
@@ -112,9 +134,10 @@ ScoreTable::ScoreTable(AnomalousScores&& scores, int threads) {
 
   std::atomic<std::size_t> todo = 0;
   const auto sort_some = [&] {
+    const std::unique_ptr<std::uint64_t[]> scratch(new std::uint64_t[std::min(total, kScratch)]);
     for (std::size_t p = todo.fetch_add(64); p < kLeading; p = todo.fetch_add(64))
       for (std::size_t q = p; q < p + 64; ++q)
-        sort_scores(sorted.get() + start[q], start[q + 1] - start[q], 40);
+        sort_scores(sorted.get() + start[q], start[q + 1] - start[q], scratch.get());
   };
   {
     std::vector<std::jthread> others;
