@@ -52,6 +52,12 @@ use_new_cmake() {
   cmake_is_new_enough || fail "CMake 3.25 or newer is needed; ./scripts/setup build brings it"
 }
 
+# LibTorch in .venv, with the libraries that libtorch_cpu names.
+torch_is_here() {
+  compgen -G "$venv/lib/python3*/site-packages/torch/lib/libtorch_cpu.so" >/dev/null &&
+    compgen -G "$venv/lib/python3*/site-packages/nvidia/cu*/lib/libcudart.so*" >/dev/null
+}
+
 # configure_and_build PRESET [TARGET...]: configures only where the build folder is new; ninja sees the rest for itself.
 configure_and_build() {
   local preset=$1

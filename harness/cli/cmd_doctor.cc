@@ -8,6 +8,7 @@
 
 #include "adapters/catalogue.h"
 #include "adapters/kernels/device.h"
+#include "adapters/libtorch.h"
 #include "harness/cli/command.h"
 #include "harness/cli/formats.h"
 #include "harness/cli/print.h"
@@ -98,6 +99,15 @@ std::vector<Check> cuda() {
   return checks;
 }
 
+Check native_models() {
+  const std::string version = adapters::libtorch_version();
+  if (!version.empty()) return {.name = "native models", .found = "built, LibTorch " + version};
+  return {.name = "native models",
+          .found = "not built",
+          .advice = "./scripts/setup torch && cmake --workflow --preset full (LibTorch, 530 MB)",
+          .health = Health::absent};
+}
+
 std::vector<Check> data(const fs::path& root) {
   std::vector<Check> checks;
   for (const DatasetEntry& entry : datasets::dataset_catalogue()) {
@@ -125,6 +135,7 @@ int doctor(const fs::path& data_root, bool json, const Context& context) {
                             vector_unit(),
                             disk()};
   for (Check& check : cuda()) checks.push_back(std::move(check));
+  checks.push_back(native_models());
   std::string models;
   for (const AdapterEntry& entry : adapters::adapter_catalogue())
     models += (models.empty() ? "" : ", ") + entry.name;

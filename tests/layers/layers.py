@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "adapters/tokenizers": ["harness/core"],
     "adapters/kernels": [],
     "adapters/nn": ["harness/core", "adapters/kernels"],
+    "adapters/nn/weights": ["harness/core"],
     "suites": ["harness/core", "metrics"],
     "reports": ["harness/core", "harness/store", "metrics/stats"],
     "benchmarks": ["adapters", "harness", "metrics", "reports", "suites", "tests"],

@@ -1,0 +1,31 @@
+// Where a native model computes, and in which numbers. A GPU costs nothing until one is asked for:
+// libtorch_cuda is loaded then, from beside libtorch_cpu, and nothing is linked to it.
+// Not here: choosing a device for the user.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <string>
+
+#include "adapters/kernels/stream.h"
+
+namespace looktwice::nn {
+
+// "cpu", "cuda" (the first one), "cuda:1". Throws Kind::usage for another word, Kind::model when
+// this LibTorch or this machine has no such device, with the reason. TF32 is off: parity needs
+// fp32.
+at::Device device_named(const std::string& name);
+
+// "fp32", "bf16", "fp16". Throws Kind::usage.
+at::ScalarType number_type_named(const std::string& name);
+const char* name_of(at::ScalarType type);
+
+// The queue into which LibTorch puts its own work for this device and thread now, for kernels of
+// adapters/kernels between two of its operations.
+kernels::Stream stream_of(at::Device device);
+
+// Threads of one operation on the CPU; for the whole process.
+void use_threads(int threads);
+
+}  // namespace looktwice::nn

@@ -1,0 +1,29 @@
+#include "adapters/nn/layers.h"
+
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+
+namespace looktwice::nn {
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return at::linear(x, weight, bias);
+}
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, weight.sizes(), weight, bias, eps);
+}
+
+Linear linear(Loading& loading, const std::string& name, std::int64_t out, std::int64_t in,
+              bool bias) {
+  Linear made{.weight = loading.take(name + ".weight", {out, in})};
+  if (bias) made.bias = loading.take(name + ".bias", {out});
+  return made;
+}
+
+LayerNorm layer_norm(Loading& loading, const std::string& name, std::int64_t size, double eps) {
+  return {.weight = loading.take(name + ".weight", {size}),
+          .bias = loading.take(name + ".bias", {size}),
+          .eps = eps};
+}
+
+}  // namespace looktwice::nn

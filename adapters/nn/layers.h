@@ -1,0 +1,30 @@
+// The few layers that every model here is made of, as plain tensors. Not here: training.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+#include "adapters/nn/loading.h"
+
+namespace looktwice::nn {
+
+// y = x W^T + b; weight[out][in], bias[out] or undefined.
+struct Linear {
+  at::Tensor weight = {}, bias = {};
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+struct LayerNorm {
+  at::Tensor weight = {}, bias = {};
+  double eps = 1e-6;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+// NAME.weight and NAME.bias.
+Linear linear(Loading& loading, const std::string& name, std::int64_t out, std::int64_t in,
+              bool bias = true);
+LayerNorm layer_norm(Loading& loading, const std::string& name, std::int64_t size, double eps);
+
+}  // namespace looktwice::nn

@@ -1,0 +1,51 @@
+// Tensors out of a checkpoint into a model, by name and expected shape. What is missing, misshapen
+// or left over is noted and told in one error at the end, since it is fixed in one go.
+// Not here: files (adapters/nn/weights), what a model needs.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "adapters/nn/weights/checkpoint.h"
+
+namespace looktwice::nn {
+
+// Shares the bytes of the file where it can: CPU, same numbers. Never write into the result.
+at::Tensor tensor_of(const weights::TensorBytes& bytes, const weights::Checkpoint& checkpoint);
+
+class Loading {
+ public:
+  // what: begins the error ("anomaly_ov checkpoint DIR"). Floating numbers become `type`, others
+  // stay.
+  Loading(std::string what, const weights::Checkpoint& checkpoint, at::Device device,
+          at::ScalarType type);
+
+  // Undefined when it cannot be had; so finish() before anything is computed.
+  at::Tensor take(const std::string& name, const weights::Shape& shape);
+  at::Tensor take(const std::string& name, const weights::Shape& shape, at::ScalarType type);
+  // The shape in the file; empty when there is no such tensor, which is noted as missing.
+  weights::Shape shape_of(const std::string& name);
+  bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
+  // Names that begin so are not needed here.
+  void ignore(const std::string& prefix) { ignored_.push_back(prefix); }
+  // Throws Kind::model with every complaint, up to 40 names each.
+  void finish() const;
+
+  at::Device device() const { return device_; }
+  at::ScalarType type() const { return type_; }
+
+ private:
+  const std::string what_;
+  const weights::Checkpoint& checkpoint_;
+  const at::Device device_;
+  const at::ScalarType type_;
+  std::set<std::string> taken_, missing_;
+  std::vector<std::string> ignored_;
+  std::vector<std::string> misshapen_;  // "name [3, 4], expected [4, 4]"
+};
+
+}  // namespace looktwice::nn

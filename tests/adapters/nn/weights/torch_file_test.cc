@@ -1,0 +1,89 @@
+// .pth files that scripts/golden/weight_files.py wrote, and pickles by hand that ask for more than
+// tensors.
+#include "adapters/nn/weights/torch_file.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "adapters/nn/weights/unpickle.h"
+#include "harness/core/text.h"
+#include "tests/support/files.h"
+#include "tests/support/refusal.h"
+
+namespace looktwice::weights {
+namespace {
+
+using testing::names_all;
+using testing::refusal;
+
+std::vector<std::byte> seed(const std::string& name) {
+  return test::bytes_of(test::data_path("fuzz/torch_file/" + name));
+}
+
+std::string refused(const std::string& pickle) {
+  return refusal(Kind::model, [&] { (void)unpickled(std::as_bytes(std::span(pickle)), "x.pth"); });
+}
+
+TEST(TorchFile, ReadsAStateDict) {
+  for (const char* name : {"ordered.pth", "plain.pth", "protocol4.pth"}) {
+    const auto bytes = seed(name);
+    const TorchFile file = torch_file(bytes, name);
+    ASSERT_EQ(file.tensors.size(), 4u) << name;
+    const TensorBytes& weight = file.tensors.at("layer.weight");
+    EXPECT_EQ(weight.type, NumberType::f32);
+    EXPECT_EQ(weight.shape, (Shape{2, 3}));
+    const auto* values = reinterpret_cast<const float*>(weight.bytes.data());
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(values[i], static_cast<float>(i) - 2.5f) << name;
+    EXPECT_EQ(file.tensors.at("half").type, NumberType::bf16);
+    // The second row of a tensor whose storage is shared.
+    const TensorBytes& row = file.tensors.at("row");
+    EXPECT_EQ(row.shape, Shape{3});
+    EXPECT_EQ(reinterpret_cast<const float*>(row.bytes.data())[0], 0.5f);
+    EXPECT_EQ(file.tensors.at("count").shape, Shape{});
+  }
+}
+
+TEST(TorchFile, AskingForAnythingElseIsRefusedAndNamed) {
+  EXPECT_TRUE(names_all(refused("\x80\x02"
+                                "cposix\nsystem\n)R."),
+                        {"x.pth", "posix system"}));
+  const auto bytes = seed("evil.pth");
+  EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)torch_file(bytes, "evil.pth"); }),
+                        {"evil.pth", "posix system"}));
+}
+
+TEST(TorchFile, CutAndTransposedAreRefused) {
+  auto bytes = seed("ordered.pth");
+  bytes.resize(bytes.size() / 2);
+  EXPECT_NE(refusal(Kind::model, [&] { (void)torch_file(bytes, "x"); }), "");
+  const auto transposed = seed("transposed.pth");
+  EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)torch_file(transposed, "x"); }),
+                        {"'t'", "row order"}));
+}
+
+TEST(TorchFile, AChangedByteOfAStorageIsFoundByItsChecksum) {
+  auto bytes = seed("ordered.pth");
+  const float value = -2.5f;
+  const auto* wanted = reinterpret_cast<const std::byte*>(&value);
+  const auto at = std::search(bytes.begin(), bytes.end(), wanted, wanted + sizeof value);
+  ASSERT_NE(at, bytes.end());
+  *at ^= std::byte{1};
+  EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)torch_file(bytes, "x"); }), {"data/"}));
+}
+
+TEST(TorchFile, BrokenPicklesAreRefused) {
+  using namespace std::string_literals;
+  for (const std::string& pickle :
+       {""s, "."s, "\x80\x02."s, "\x80\x02}"s, "\x80\x09}."s, "\x80\x02K"s, "\x80\x02}h\x05s."s,
+        "\x80\x02(u."s, "\x80\x02}(K\x01u."s, "\x80\x02}K\x01K\x02s."s, "\x80\x02]."s,
+        "\x80\x02X\xff\xff\xff\xff"s,
+        "\x80\x02"
+        "cx"s,
+        "\x80\x02\x8a\x09"s, "\x80\x02)Q."s, "\x80\x02}}b"s, "\x80\x02(R."s})
+    EXPECT_NE(refused(pickle), "") << printable(pickle);
+}
+
+}  // namespace
+}  // namespace looktwice::weights
