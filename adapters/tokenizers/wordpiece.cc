@@ -40,6 +40,20 @@ WordPieceOptions options_of(const fs::path& folder) {
     // Not said: as the case is treated.
     if (!read("strip_accents", options.strip_accents)) options.strip_accents = options.lower_case;
     read("tokenize_chinese_chars", options.split_ideographs);
+    // A text, or the object that newer writers make of it.
+    const auto read_token = [&](const char* field, std::string& token) {
+      const JsonValue* found = root.find(field);
+      if (!found || found->type == JsonValue::Type::null) return;
+      if (found->type == JsonValue::Type::object) found = found->find("content");
+      if (!found || found->type != JsonValue::Type::text || found->text.empty())
+        refuse_at(name, root.find(field)->place, "'" + std::string(field) + "' must be a token");
+      token = found->text;
+    };
+    read_token("unk_token", options.unknown);
+    read_token("cls_token", options.cls);
+    read_token("sep_token", options.sep);
+    read_token("pad_token", options.pad);
+    read_token("mask_token", options.mask);
   } catch (const Error& error) {
     throw Error(Kind::model, error.what());
   }
@@ -68,7 +82,8 @@ void WordPiece::read_vocabulary(std::string_view vocabulary, const std::string& 
   if (!is_valid_utf8(vocabulary)) throw Error(Kind::model, printable(name) + ": expected UTF-8");
   inside_ = trie_.grow(TokenTrie::kRoot, "##");
   std::vector<AddedToken> special;
-  const std::string_view wanted[] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
+  const std::string_view wanted[] = {options_.unknown, options_.cls, options_.sep, options_.pad,
+                                     options_.mask};
   std::int32_t* const place[] = {&unknown_, &cls_, &sep_, &pad_, nullptr};
   while (!vocabulary.empty()) {
     const std::size_t end = std::min(vocabulary.find('\n'), vocabulary.size());

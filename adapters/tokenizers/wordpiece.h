@@ -20,6 +20,8 @@ struct WordPieceOptions {
   bool lower_case = true;
   bool strip_accents = true;     // by NFD, dropping \p{Mn}
   bool split_ideographs = true;  // each CJK character is a word
+  // As the vocabulary spells them; MPNet's are "<s>", "</s>", "<pad>", "<mask>".
+  std::string unknown = "[UNK]", cls = "[CLS]", sep = "[SEP]", pad = "[PAD]", mask = "[MASK]";
 };
 
 class WordPiece {
