@@ -75,6 +75,7 @@ void add_gate(Command& program, Context& context);
 void add_plan(Command& program, Context& context);
 void add_list(Command& program, Context& context);
 void add_data(Command& program, Context& context);
+void add_audit(Command& program, Context& context);
 void add_doctor(Command& program, Context& context);
 
 // Parses (configuration file included) and acts. Kind::usage with a suggestion for what is wrong.

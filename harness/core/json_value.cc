@@ -44,8 +44,9 @@ class Cursor {
 
 class Builder {
  public:
-  Builder(std::string_view text, const std::string& file, int max_depth, std::int64_t first_line)
-      : text_(text), file_(file), max_depth_(max_depth), line_(first_line) {
+  Builder(std::string_view text, const std::string& file, int max_depth, std::int64_t first_line,
+          NameTwice twice)
+      : text_(text), file_(file), max_depth_(max_depth), twice_(twice), line_(first_line) {
     reached_ = text.data();
   }
 
@@ -74,7 +75,7 @@ class Builder {
   bool end_array() { return close(); }
   bool key(string_t& name) {
     begin_token();
-    if (!names_.back().insert(name).second)
+    if (twice_ == NameTwice::refused && !names_.back().insert(name).second)
       refuse_at(file_, place_, "'" + printable(name) + "' stands twice in this object");
     key_ = std::move(name);
     end_token();
@@ -174,6 +175,7 @@ class Builder {
   std::string_view text_;
   const std::string& file_;
   int max_depth_ = 0;
+  NameTwice twice_ = NameTwice::refused;
   const char* reached_ = nullptr;
   std::int64_t line_ = 1;
   std::size_t offset_ = 0, line_start_ = 0;
@@ -226,10 +228,10 @@ const char* name_of(JsonValue::Type type) {
 }
 
 JsonValue parsed_json(std::string_view text, const std::string& file, int max_depth,
-                      std::int64_t first_line) {
+                      std::int64_t first_line, NameTwice twice) {
   refuse_utf16(text, file);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  return Builder(text, file, max_depth, first_line).built();
+  return Builder(text, file, max_depth, first_line, twice).built();
 }
 
 }  // namespace looktwice

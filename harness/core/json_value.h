@@ -37,11 +37,15 @@ struct JsonValue {
 
 const char* name_of(JsonValue::Type type);  // "a text", "an object"
 
+// What a name that stands twice in an object does: the text is refused, or both members are kept
+// for the caller to see.
+enum class NameTwice { refused, kept };
+
 // RFC 8259 and nothing more: no comments, NaN or Infinity, no number beyond a double, no name twice
-// in an object, valid UTF-8. A UTF-8 byte order mark is allowed, UTF-16 and UTF-32 are refused with
-// a hint. Deeper than max_depth: refused. first_line: line number of the first byte, for records of
-// JSON Lines. Throws Kind::data with `file` and the place.
+// in an object (unless kept), valid UTF-8. A UTF-8 byte order mark is allowed, UTF-16 and UTF-32
+// are refused with a hint. Deeper than max_depth: refused. first_line: line number of the first
+// byte, for records of JSON Lines. Throws Kind::data with `file` and the place.
 JsonValue parsed_json(std::string_view text, const std::string& file, int max_depth = 64,
-                      std::int64_t first_line = 1);
+                      std::int64_t first_line = 1, NameTwice twice = NameTwice::refused);
 
 }  // namespace looktwice
