@@ -18,7 +18,7 @@ double rounded(double value, int digits) {
 }
 
 TEST(AuditPublished, WhatAConfusionMatrixGivesIsFeasible) {
-  for (const SplitCounts split : {SplitCounts{20, 63}, {12, 30}, {60, 40}})
+  for (const SplitCounts& split : {SplitCounts{20, 63}, {12, 30}, {60, 40}})
     for (int tp = 0; tp <= split.second; tp += 3)
       for (int tn = 0; tn <= split.first; tn += 2) {
         const double all = static_cast<double>(split.first + split.second);
