@@ -201,7 +201,8 @@ void look_at_mmad(Auditor& auditor) {
   const std::string name = "mmad_results";
   const std::vector<std::string> not_averaged = {"Average", "Recall",   "Precision",
                                                  "F1",      "Overkill", "Miss"};
-  for (const Json& json : published_json(name + ".json").at("rows")) {
+  const Json table = published_json(name + ".json");
+  for (const Json& json : table.at("rows")) {
     std::map<std::string, AuditRow> columns;  // the four sources beside their average
     for (const auto& [source, values] : json.at("values").items()) {
       AuditRow subtasks{.name = row_name(json) + ", " + source};
@@ -292,8 +293,9 @@ Audit audit_published() {
       auditor.look_at_mean(table, row, found == by_category.end() ? "Average" : "mean");
     }
   }
-  for (const CategoryTable& table : kCategoryTables)
-    for (const Json& one : published_json(std::string(table.summary) + ".json").at("rows")) {
+  for (const CategoryTable& table : kCategoryTables) {
+    const Json summary = published_json(std::string(table.summary) + ".json");
+    for (const Json& one : summary.at("rows")) {
       const std::string name = row_name(one);
       for (const auto& [part, here] : parts_of(one.at("values").at(table.column)))
         if (const auto there = means[table.table][name].find(part);
@@ -301,6 +303,7 @@ Audit audit_published() {
           auditor.look_at_repeat(table.summary, name, std::string(table.column) + "." + part, here,
                                  table.table, there->second);
     }
+  }
   return auditor.done();
 }
 
