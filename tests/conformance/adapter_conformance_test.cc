@@ -41,6 +41,8 @@ Arguments arguments_for(const std::string& adapter, const TemporaryFolder& folde
       rows += sample_of(i) + "," + std::to_string(i) + ".5,Yes\n";
     return {{"path", folder.file("scores.csv", rows).string()}};
   }
+  if (adapter == "anomaly_ov")
+    return {{"checkpoint", LOOKTWICE_TEST_DATA "/anomaly_ov_other/checkpoint"}};
   if (adapter == "process")
     return {
         {"command", "sh '" LOOKTWICE_SOURCE_DIR "/scripts/adapters/examples/shell_adapter.sh'"}};

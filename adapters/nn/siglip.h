@@ -1,0 +1,58 @@
+// The SigLIP vision transformer as LLaVA-OneVision uses it: no class token, no head, the last block
+// never run and no norm after it; outputs of chosen blocks on the way.
+// Not here: pictures to pixels (imaging/anyres.h, imaging/normalise.h), the text side, training.
+// Source: arXiv 2303.15343; llava siglip_encoder.py (548-611) of the released Anomaly-OneVision.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "adapters/nn/layers.h"
+#include "adapters/nn/loading.h"
+
+namespace looktwice::nn {
+
+struct SiglipShape {
+  std::int64_t hidden = 1152, heads = 16, mlp = 4304;
+  std::int64_t blocks = 27;  // in the configuration; the last one is not run
+  std::int64_t image = 384, patch = 14;
+  double eps = 1e-6;
+  // Patches along one side: pixels that fill no patch are left out (384 = 27 * 14 + 6).
+  std::int64_t grid() const { return image / patch; }
+  std::int64_t tokens() const { return grid() * grid(); }
+};
+
+struct SiglipFeatures {
+  at::Tensor final = {};                // [tiles][tokens][hidden], output of the last block run
+  std::vector<at::Tensor> levels = {};  // the same of the blocks asked for
+};
+
+class Siglip {
+ public:
+  // prefix: "model.vision_tower.vision_tower.vision_model.". Not whole before loading.finish().
+  Siglip(Loading& loading, const std::string& prefix, const SiglipShape& shape);
+
+  // pixels[tiles][3][image][image], float, normalised. levels: numbers of blocks from 0, ascending.
+  SiglipFeatures features(const at::Tensor& pixels, std::span<const int> levels) const;
+
+  const SiglipShape& shape() const { return shape_; }
+
+ private:
+  struct Block {
+    LayerNorm norm1, norm2;
+    Linear qkv, out, up, down;
+  };
+  at::Tensor patches(const at::Tensor& pixels) const;
+  at::Tensor attended(const Block& block, const at::Tensor& x) const;
+
+  SiglipShape shape_;
+  Linear patch_;
+  at::Tensor position_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace looktwice::nn
