@@ -67,7 +67,7 @@ TEST_F(Folders, TheExpertMayLieElsewhere) {
 
 TEST_F(Folders, AConfigurationThatLiesIsRefusedByItsName) {
   replace("config.json", "\"mm_hidden_size\": 24", "\"mm_hidden_size\": 25");
-  EXPECT_TRUE(names_all(refused(), {"config.json", "mm_hidden_size", "25"}));
+  EXPECT_TRUE(names_all(refused(), {"config.json", "mm_hidden_size", "24"}));
   replace("config.json", "\"mm_hidden_size\": 25", "\"mm_hidden_size\": \"x\"");
   EXPECT_TRUE(names_all(refused(), {"mm_hidden_size", "whole number"}));
   replace("config.json", "\"mm_hidden_size\": \"x\"", "\"mm_hidden_size\": 24");
