@@ -22,7 +22,7 @@ std::unique_ptr<Adapter> made(Arguments arguments) {
   const auto catalogue = adapter_catalogue();
   const auto found = std::ranges::find(catalogue, "anomaly_ov", &AdapterEntry::name);
   arguments.try_emplace("checkpoint", test::data_path("anomaly_ov_other/checkpoint").string());
-  return found->make(arguments, {.threads = 2});
+  return found->make(arguments, {.threads = 1});
 }
 
 Request request(const std::string& name) {

@@ -13,6 +13,7 @@
 
 #include "adapters/anomaly_ov/vision.h"
 #include "adapters/imaging/codec.h"
+#include "adapters/nn/device.h"
 #include "tests/support/files.h"
 #include "tests/support/safetensors.h"
 
@@ -64,6 +65,7 @@ at::Tensor every(const at::Tensor& tokens, std::int64_t step) {
 class Eyes : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    nn::use_threads(1);  // tests run beside each other
     const std::string which = GetParam();
     folder_ = which == "official" ? test::fixture_path("anomaly_ov")
                                   : test::data_path("anomaly_ov_other");
