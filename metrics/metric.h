@@ -72,6 +72,7 @@ struct Value {
 enum class MapThreshold { joint, joint_exact, anomalib, given };
 
 struct MetricOptions {
+  bool zero_rates = false;       // a rate without a denominator is 0, as in scikit-learn
   double threshold = 0.5;        // of accuracy, precision, recall, F1 at a threshold
   double pixel_threshold = 0.5;  // the same of pixels
   MapThreshold map_threshold = MapThreshold::joint;  // of the joint values; given: pixel_threshold

@@ -3,13 +3,10 @@
 #pragma once
 
 #include <span>
-#include <string_view>
+
+#include "harness/core/embedded.h"
 
 namespace looktwice::reports {
-
-struct EmbeddedFile {
-  std::string_view name = {}, bytes = {};
-};
 
 std::span<const EmbeddedFile> published_files();  // published/*.json
 std::span<const EmbeddedFile> template_files();   // reports/templates/*

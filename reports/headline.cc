@@ -15,10 +15,15 @@ bool is_same_value(const store::Row& a, const store::Row& b) {
 
 const store::Row* headline_row(const store::Summary& summary, const store::TaskSummary& task,
                                const std::string& scorer) {
+  return overall_row(summary, task.task, task.headline, scorer);
+}
+
+const store::Row* overall_row(const store::Summary& summary, const std::string& task,
+                              const std::string& metric, const std::string& scorer) {
   const store::Row *macro = nullptr, *pooled = nullptr, *category = nullptr;
   int categories = 0;
   for (const store::Row& row : summary.rows) {
-    if (row.task != task.task || row.metric != task.headline || row.scorer != scorer) continue;
+    if (row.task != task || row.metric != metric || row.scorer != scorer) continue;
     if (is_category(row)) ++categories;
     (row.group == "macro" ? macro : row.group == "pooled" ? pooled : category) = &row;
   }

@@ -12,6 +12,9 @@ namespace looktwice::reports {
 // several, else all samples together, else its only category. Null: no such row.
 const store::Row* headline_row(const store::Summary& summary, const store::TaskSummary& task,
                                const std::string& scorer);
+// The same of another metric.
+const store::Row* overall_row(const store::Summary& summary, const std::string& task,
+                              const std::string& metric, const std::string& scorer);
 // Of a mean over categories: those that have a value, and all.
 struct CategoryCount {
   int with_value = 0, all = 0;

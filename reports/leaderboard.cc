@@ -62,7 +62,11 @@ std::string reason_against(const RunView& run, const store::TaskSummary& task,
 }
 
 Place place_of(const RunView& run, const store::TaskSummary& task, const store::Row& row) {
-  Place place{.value = printed_value(row.metric, *row.value), .interval = row.interval};
+  Place place{.interval = row.interval};
+  if (row.value)
+    place.value = printed_value(row.metric, *row.value);
+  else
+    place.note = row.reason;
   place.used = samples_used(run.summary, row);
   place.counts = task.counts;
   place.digits = printed_digits(metric_unit(row.metric));
@@ -112,10 +116,10 @@ class Builder {
         board_.refused.push_back({row.model, folder, task.task, reason});
         continue;
       }
-      const std::size_t column = column_of(task, *value);
-      row.places.resize(std::max(row.places.size(), column + 1));
-      row.places[column] = place_of(run, task, *value);
-      add_corrected(run, task, *value, *row.places[column]);
+      add_value(run, task, *value, row);
+      for (const std::string& metric : task.columns)
+        if (const store::Row* more = overall_row(run.summary, task.task, metric, scorer))
+          add_value(run, task, *more, row);
     }
     if (run.summary.tasks.empty())
       board_.refused.push_back({row.model, folder, "", "no task in its summary"});
@@ -131,6 +135,15 @@ class Builder {
   }
 
  private:
+  // A value that was not computed is an empty place, and says why.
+  void add_value(const RunView& run, const store::TaskSummary& task, const store::Row& value,
+                 Leaderboard::Row& row) {
+    const std::size_t column = column_of(task, value);
+    row.places.resize(std::max(row.places.size(), column + 1));
+    row.places[column] = place_of(run, task, value);
+    add_corrected(run, task, value, *row.places[column]);
+  }
+
   std::size_t column_of(const store::TaskSummary& task, const store::Row& row) {
     Column column{.task = base_name(task.task),
                   .dataset = task.dataset,
@@ -144,6 +157,9 @@ class Builder {
                   .higher_is_better = row.higher_is_better};
     for (std::size_t c = 0; c < board_.columns.size(); ++c)
       if (identity(board_.columns[c]) == identity(column)) return c;
+    if (const auto found = task.published_columns.find(row.metric);
+        found != task.published_columns.end())
+      column.published_column = found->second;
     board_.columns.push_back(std::move(column));
     return board_.columns.size() - 1;
   }
@@ -153,7 +169,7 @@ class Builder {
   static void add_corrected(const RunView& run, const store::TaskSummary& task,
                             const store::Row& shown, Place& place) {
     const char* other = shown.scorer == "official" ? "corrected" : "official";
-    const store::Row* row = headline_row(run.summary, task, other);
+    const store::Row* row = overall_row(run.summary, task.task, shown.metric, other);
     if (!row || row->value == shown.value) return;
     std::string text = std::string("By the ") + other + " rule: ";
     if (row->value)
@@ -166,12 +182,22 @@ class Builder {
   // Titles that tell every column from every other.
   void name_columns() {
     std::vector<Column>& columns = board_.columns;
+    // Several metrics of one data set are called by the metric alone.
+    const bool one_dataset = std::all_of(columns.begin(), columns.end(), [&](const Column& one) {
+      return one.dataset == columns[0].dataset;
+    });
     for (Column& column : columns) {
-      column.title = column.dataset.empty() ? column.task : column.dataset;
+      const bool by_metric =
+          one_dataset && std::any_of(columns.begin(), columns.end(), [&](const Column& other) {
+            return other.metric != column.metric;
+          });
+      column.title = by_metric                ? metric_title(column.metric)
+                     : column.dataset.empty() ? column.task
+                                              : column.dataset;
       bool variant = false, data = false, scorer = false, metric = false, group = false,
            task = false;
       for (const Column& other : columns) {
-        if (&other == &column) continue;
+        if (&other == &column || (by_metric && other.metric != column.metric)) continue;
         metric |= other.metric != column.metric;
         const bool alike = other.dataset == column.dataset;
         if (!alike) continue;
@@ -207,7 +233,9 @@ class Builder {
     for (std::size_t c = 0; c < board_.columns.size(); ++c) {
       const Column& column = board_.columns[c];
       if (column.published.empty()) continue;
-      const auto found = published_column(column.published, column.dataset, column.metric);
+      const std::string& name =
+          column.published_column.empty() ? column.dataset : column.published_column;
+      const auto found = published_column(column.published, name, column.metric);
       if (!found || found->unit != column.unit) continue;
       for (const std::string& text : found->notes) note(found->source + ": " + text);
       std::map<std::string, std::size_t> times;  // methods printed twice stay two rows

@@ -26,8 +26,9 @@ struct Leaderboard {
   struct Column {
     std::string title = {};  // "ELPV", with what tells it from its neighbours
     std::string task = {}, dataset = {}, variant = {}, fingerprint = {}, scorer = {}, metric = {};
-    std::string group = {};      // "macro", "pooled" or the only category
-    std::string published = {};  // table, empty: none
+    std::string group = {};             // "macro", "pooled" or the only category
+    std::string published = {};         // table, empty: none
+    std::string published_column = {};  // in it; empty: called as the data set
     Unit unit = Unit::percent;
     bool higher_is_better = true;
   };

@@ -7,7 +7,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 45> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 53> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -27,7 +27,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 45> kTitles 
     {"auroc_logical", "AUROC logical"},
     {"rouge_l", "ROUGE-L"},
     {"sbert", "SBERT"},
+    {"rouge_l_stemmed", "ROUGE-L, stemmed"},
+    {"rouge_lsum", "ROUGE-Lsum"},
+    {"rouge_1", "ROUGE-1"},
+    {"rouge_2", "ROUGE-2"},
     {"gpt_score", "GPT-Score"},
+    {"gpt_reference", "GPT-Score of the references"},
+    {"invalid", "invalid answers"},
+    {"choice", "accuracy"},
+    {"choice_balanced", "balanced accuracy"},
     {"pixel_auroc", "pixel AUROC"},
     {"pixel_average_precision", "pixel AP"},
     {"pixel_ap", "pixel AP"},
@@ -60,6 +68,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 45> kTitles 
 std::string metric_title(std::string_view metric) {
   for (const auto& [name, title] : kTitles)
     if (metric == name) return std::string(title);
+  // "low_level.rouge_l" -> "ROUGE-L, low level"
+  if (const std::size_t dot = metric.find('.'); dot != std::string_view::npos) {
+    std::string group(metric.substr(0, dot));
+    const std::string measure = metric_title(metric.substr(dot + 1));
+    // The only group of its task.
+    if (group == "detection") return measure;
+    std::ranges::replace(group, '_', ' ');
+    if (!measure.starts_with(metric.substr(dot + 1))) return measure + ", " + group;
+  }
   // "au_spro_0.05_logical" -> "AU-sPRO 0.05 logical"
   constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPrefixes = {
       {{"au_spro_", "AU-sPRO "}, {"map_max_auroc_", "AUROC of map maximum "}}};
@@ -79,7 +96,9 @@ std::string interval_title(std::string_view method) {
 }
 
 Unit metric_unit(std::string_view metric) {
-  return metric.find("gpt_score") != std::string_view::npos ? Unit::points : Unit::percent;
+  const bool judged = metric.find("gpt_score") != std::string_view::npos ||
+                      metric.find("gpt_reference") != std::string_view::npos;
+  return judged ? Unit::points : Unit::percent;
 }
 
 double printed_value(std::string_view metric, double value) {

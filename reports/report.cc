@@ -219,7 +219,9 @@ std::int64_t most_unscored(const store::Counts& counts) {
 
 std::string published_text(const store::TaskSummary& task) {
   if (task.published.empty()) return {};
-  const auto column = published_column(task.published, task.dataset, task.headline);
+  const auto named = task.published_columns.find(task.headline);
+  const std::string& name = named == task.published_columns.end() ? task.dataset : named->second;
+  const auto column = published_column(task.published, name, task.headline);
   if (!column) return {};
   const PublishedValue *low = nullptr, *high = nullptr;
   for (const PublishedValue& value : column->values) {

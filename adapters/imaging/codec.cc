@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adapters/imaging/raster.h"
+#include "adapters/imaging/resize.h"
 #include "harness/core/error.h"
 
 namespace looktwice::imaging {
@@ -77,6 +78,10 @@ class Codec final : public ImageCodec {
   }
 
   std::vector<std::byte> encode_png(const Image& image) const override { return png_of(image); }
+
+  Image resized(const Image& image, int width, int height) const override {
+    return within_memory([&] { return imaging::resized(image, width, height, Filter::bicubic); });
+  }
 
  private:
   ImageInfo info_of(Bytes file) const {

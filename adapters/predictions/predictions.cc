@@ -104,8 +104,8 @@ class Predictions final : public Adapter {
   // failed or was refused.
   bool take(Records& records, const Request& request, const std::string& sample,
             Prediction& reply) {
-    const Record* record =
-        records.find(request.key, sample, request.dialogue.size(), request.question.text);
+    const Record* record = records.find(request.key, sample, static_cast<std::size_t>(request.turn),
+                                        request.question.text);
     if (!record) {
       reply = failed(request, "no record for '" + printable(sample) + "' in " + records.file());
       return false;

@@ -109,7 +109,8 @@ bool Crew::prepare(Worker& worker, Asked& asked) {
   release(asked);  // of an earlier try
   asked.files = {};
   try {
-    asked.files.image = folder_.file(asked.request.image, worker.accepts);
+    if (!asked.request.image.empty())
+      asked.files.image = folder_.file(asked.request.image, worker.accepts);
     for (const Picture& reference : asked.request.references)
       asked.files.references.push_back(folder_.file(reference, worker.accepts));
     return true;

@@ -133,6 +133,29 @@ std::string read_spans(const JsonValue& value, std::vector<Span>& spans) {
   return "";
 }
 
+std::string read_embedding(const JsonValue& value, std::vector<float>& embedding) {
+  constexpr std::size_t kMost = 1 << 16;
+  if (value.type != Type::array || value.items.empty() || value.items.size() > kMost)
+    return "embedding: expected a list of numbers";
+  for (const JsonValue& item : value.items) {
+    const auto narrow = static_cast<float>(number(item).value_or(HUGE_VAL));
+    if (!std::isfinite(narrow)) return "embedding: holds " + shown(item) + ", expected numbers";
+    embedding.push_back(narrow);
+  }
+  return "";
+}
+
+std::string read_facts(const JsonValue& value, std::map<std::string, std::string>& facts) {
+  constexpr std::size_t kMost = 16;
+  if (value.type != Type::object || value.members.size() > kMost)
+    return "facts: expected an object of at most 16 texts";
+  for (const auto& [name, fact] : value.members) {
+    if (fact.type != Type::text) return "facts: '" + printable(name, 60) + "' is no text";
+    facts[printable(name, 60)] = printable(fact.text, 200);
+  }
+  return "";
+}
+
 // One member of an answer into the reply; what is wrong with it, or nothing.
 std::string read_member(const std::string& name, const JsonValue& value, Reply& reply) {
   Prediction& p = reply.prediction;
@@ -160,6 +183,8 @@ std::string read_member(const std::string& name, const JsonValue& value, Reply& 
     reply.map_file = value.text;
     return "";
   }
+  if (name == "embedding") return read_embedding(value, p.embedding);
+  if (name == "facts") return read_facts(value, p.facts);
   if (name == "usage") return read_usage(value, p.usage);
   if (name == "spans") return read_spans(value, p.spans);
   return "";  // a later version may say more
@@ -232,7 +257,8 @@ Hello hello_of(std::string_view line) {
 
 std::string request_line(const Request& request, const RequestFiles& files) {
   const Question& question = request.question;
-  Json json = {{"id", request.key}, {"category", request.category}, {"image", files.image}};
+  Json json = {{"id", request.key}, {"category", request.category}};
+  if (!files.image.empty()) json["image"] = files.image;
   if (!files.references.empty()) json["references"] = files.references;
   if (!question.system.empty()) json["system"] = question.system;
   json["question"] = question.text;
@@ -244,6 +270,7 @@ std::string request_line(const Request& request, const RequestFiles& files) {
   if (question.wanted.score) wanted.push_back("score");
   if (question.wanted.map) wanted.push_back("map");
   if (question.wanted.text) wanted.push_back("text");
+  if (question.wanted.embedding) wanted.push_back("embedding");
   json["wanted"] = std::move(wanted);
   if (question.wanted.text) {
     const Decoding& decoding = question.decoding;
@@ -272,11 +299,12 @@ Reply reply_of(std::string_view line) {
   for (const auto& [name, value] : object.members) {
     const std::string flaw = read_member(name, value, reply);
     if (reply.flaw.empty()) reply.flaw = flaw;
-    said_anything = said_anything || (value.type != Type::null &&
-                                      (name == "score" || name == "map" || name == "text"));
+    said_anything = said_anything ||
+                    (value.type != Type::null &&
+                     (name == "score" || name == "map" || name == "text" || name == "embedding"));
   }
   if (p.status == Status::answered && reply.flaw.empty() && !said_anything)
-    reply.flaw = "no score, map or text in the answer";
+    reply.flaw = "no score, map, text or embedding in the answer";
   if (!reply.flaw.empty()) reply.flaw += ": '" + printable(line, kShown) + "'";
   return reply;
 }

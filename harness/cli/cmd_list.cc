@@ -8,6 +8,7 @@
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 #include "metrics/catalogue.h"
+#include "metrics/measure.h"
 #include "reports/table.h"
 #include "suites/catalogue.h"
 #include "suites/datasets/catalogue.h"
@@ -68,6 +69,12 @@ Json metric_values() {
                       {"family", family.name},
                       {"pixel", family.pixel},
                       {"higher_is_better", info.higher_is_better}});
+  for (const metrics::Measure& measure : metrics::measure_catalogue())
+    list.push_back({{"name", measure.name},
+                    {"summary", "of answers: " + measure.summary},
+                    {"family", "answers"},
+                    {"pixel", false},
+                    {"higher_is_better", true}});
   return list;
 }
 

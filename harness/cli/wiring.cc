@@ -14,6 +14,7 @@
 #include "harness/core/random.h"
 #include "harness/core/text.h"
 #include "metrics/catalogue.h"
+#include "metrics/measure.h"
 #include "suites/catalogue.h"
 #include "suites/datasets/catalogue.h"
 
@@ -90,6 +91,8 @@ std::vector<std::string> metrics_named(const std::string& text) {
   std::vector<std::string> names, known;
   for (const metrics::MetricEntry& family : metrics::metric_catalogue())
     for (const metrics::ValueInfo& info : family.gives) known.push_back(info.name);
+  for (const metrics::Measure& measure : metrics::measure_catalogue())
+    known.push_back(measure.name);
   std::istringstream in(text);
   for (std::string word; std::getline(in, word, ',');) {
     if (word.empty()) continue;

@@ -77,16 +77,23 @@ class Line {
 };
 
 std::string data_line(const Sample& sample, Line line) {
-  line.field(sample.category);
+  line.field(sample.source.empty() ? sample.category : sample.source + "\n" + sample.category);
   line.field(!sample.truth.anomalous ? "?" : *sample.truth.anomalous ? "1" : "0");
   line.field(sample.truth.has_mask ? "mask" : "no mask");
-  line.picture(sample.image);
+  if (!sample.image.path.empty()) line.picture(sample.image);
   line.field(std::to_string(sample.truth.masks.size()));
   for (const auto& mask : sample.truth.masks) line.content(mask);
   if (sample.truth.saturation)
     for (const auto& [value, saturation] : *sample.truth.saturation)
       line.field(std::to_string(value) + (saturation.relative ? " relative " : " pixels ") +
                  std::to_string(saturation.threshold));
+  for (const SetQuestion& question : sample.questions) {
+    line.field("question " + question.group);
+    line.field(question.text);
+    for (const Option& option : question.options) line.field(option.letter + " " + option.text);
+  }
+  for (const std::string& answer : sample.truth.answers) line.field("answer " + answer);
+  for (const std::string& reference : sample.truth.references) line.field("reference " + reference);
   return line.text();
 }
 
@@ -104,7 +111,7 @@ Fingerprint fingerprint(std::span<const Sample> samples, const std::filesystem::
   std::vector<const Sample*> ordered;
   for (const Sample& sample : samples) {
     ordered.push_back(&sample);
-    contents.add(sample.image.path);
+    if (!sample.image.path.empty()) contents.add(sample.image.path);
     for (const auto& mask : sample.truth.masks) contents.add(mask);
     for (const ImageFile& reference : sample.references) contents.add(reference.path);
     has_references = has_references || !sample.references.empty();

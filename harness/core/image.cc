@@ -73,18 +73,33 @@ Image crop(const Image& image, Region region) {
   return part;
 }
 
-Picture::Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCodec> codec)
-    : name_(std::move(name)), file_(std::move(file)), codec_(std::move(codec)) {}
+Image prepared(Image image, const PictureRule& rule, const ImageCodec& codec) {
+  const int most = rule.longest_side;
+  if (most <= 0 || std::max(image.width, image.height) <= most) return image;
+  const auto scaled = [&](int side, int longest) {
+    return std::max(1, static_cast<int>(static_cast<std::int64_t>(most) * side / longest));
+  };
+  if (image.width > image.height)
+    return codec.resized(image, most, scaled(image.height, image.width));
+  return codec.resized(image, scaled(image.width, image.height), most);
+}
+
+Picture::Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCodec> codec,
+                 PictureRule rule)
+    : name_(std::move(name)), file_(std::move(file)), rule_(rule), codec_(std::move(codec)) {}
 
 std::vector<std::byte> Picture::bytes() const {
-  if (!file_.region) return file_bytes(file_.path);
+  if (empty()) throw Error(Kind::data, "the question has no picture");
+  if (!file_.region && rule_.longest_side <= 0) return file_bytes(file_.path);
   return codec_->encode_png(decode());
 }
 
 Image Picture::decode() const {
+  if (empty()) throw Error(Kind::data, "the question has no picture");
   const auto bytes = file_bytes(file_.path);
   Image image = codec_->decode(bytes);
-  return file_.region ? crop(image, *file_.region) : image;
+  if (file_.region) image = crop(image, *file_.region);
+  return prepared(std::move(image), rule_, *codec_);
 }
 
 }  // namespace looktwice

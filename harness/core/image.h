@@ -30,6 +30,13 @@ struct ImageFile {
   std::optional<Region> region = {};
 };
 
+// What a protocol does to a picture before the model's own preprocessing.
+struct PictureRule {
+  // Larger pictures are shrunk until their longer side has so many pixels; the other side is
+  // truncated, a square counts as tall. Bicubic, as Pillow's resize. 0: as they are.
+  int longest_side = 0;
+};
+
 // What a header tells without decoding.
 struct ImageInfo {
   int width = 0, height = 0, channels = 0, bits = 0;
@@ -49,6 +56,8 @@ class ImageCodec {
   // saturate at 255; alpha is ignored. Non-zero means anomalous.
   virtual Image decode_mask(std::span<const std::byte> file) const = 0;
   virtual std::vector<std::byte> encode_png(const Image& image) const = 0;
+  // Bicubic, the bytes of Pillow's Image.resize. width, height >= 1.
+  virtual Image resized(const Image& image, int width, int height) const = 0;
 };
 
 // Reads a whole regular file. Refuses directories, FIFOs, devices and files over max_bytes
@@ -58,24 +67,29 @@ std::vector<std::byte> file_bytes(const std::filesystem::path& path,
                                   std::uintmax_t max_bytes = std::uintmax_t{1} << 30);
 
 Image crop(const Image& image, Region region);
+// By the rule; the same picture where it changes nothing.
+Image prepared(Image image, const PictureRule& rule, const ImageCodec& codec);
 
 // A picture as a request carries it: its pixels can be had, its path cannot, since folders tell the
 // defect.
 class Picture {
  public:
   Picture() = default;
-  Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCodec> codec);
+  Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCodec> codec,
+          PictureRule rule = {});
 
+  bool empty() const { return name_.empty(); }
   // Neutral: a hash and the suffix, the same for the same file in every run ("3f9a...e1.png").
   const std::string& name() const { return name_; }
-  // The encoded file; a region is cut out and encoded as PNG.
+  // The encoded file; a region, and what a rule shrinks, as PNG.
   std::vector<std::byte> bytes() const;
-  // RGB pixels.
+  // RGB pixels, cut and shrunk.
   Image decode() const;
 
  private:
   std::string name_;
   ImageFile file_;
+  PictureRule rule_;
   std::shared_ptr<const ImageCodec> codec_;
 };
 

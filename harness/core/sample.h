@@ -29,20 +29,32 @@ struct Truth {
   std::shared_ptr<const std::map<int, Saturation>> saturation = {};
   bool has_mask = false;    // normal images of a set with masks: true with an empty list (all zero)
   std::string defect = {};  // folder or type name, for tables
-  std::string answer = {};  // option letter
-  std::vector<std::string> references = {};  // reference texts, one per question
-};
-
-struct Sample {
-  std::string id = {};  // unique in its task: the path relative to the data set, '/' separated
-  std::string category = {};  // class of the object ("bottle"), the unit of macro averages
-  ImageFile image = {};
-  std::vector<ImageFile> references = {};  // normal pictures shown beside it (few-shot)
-  Truth truth = {};
+  // One per question about the sample; empty: the questions need none.
+  std::vector<std::string> answers = {};     // option letters
+  std::vector<std::string> references = {};  // what a good answer says
 };
 
 struct Option {
   std::string letter = {}, text = {};
+};
+
+// A question that the data set words itself, without what is right.
+struct SetQuestion {
+  std::string group = {};  // questions that are averaged together: "low_level"
+  std::string text = {};
+  std::vector<Option> options = {};
+};
+
+struct Sample {
+  std::string id = {};  // unique in its task: the path relative to the data set, '/' separated
+  std::string category = {};  // class of the object ("bottle")
+  // Of a set made of several, the one it comes from: then this is the unit of macro averages
+  // instead of the category.
+  std::string source = {};
+  ImageFile image = {};                     // no path: a sample of texts alone
+  std::vector<ImageFile> references = {};   // normal pictures shown beside it (few-shot)
+  std::vector<SetQuestion> questions = {};  // in the order of Truth::answers and references
+  Truth truth = {};
 };
 
 // One question and its answer, earlier in the same dialogue.
@@ -70,16 +82,21 @@ struct Question {
   std::vector<Option> options = {};
   Wanted wanted = {};
   Decoding decoding = {};
+  PictureRule pictures = {};
+  // Asked without the dialogue so far; when it is refused, the sample's other questions are asked
+  // all the same.
+  bool alone = false;
 };
 
 // What an adapter sees. No truth, no path: a leak would not compile.
 struct Request {
   std::string key = {};       // unique in the run; neutral (a hash)
   std::string category = {};  // class of the object, never the defect
-  Picture image = {};
+  Picture image = {};         // empty(): the question is about texts alone
   std::vector<Picture> references =
       {};  // normal pictures, the same order for every sample of a category
   std::vector<Turn> dialogue = {};
+  int turn = 0;  // number of the question among those about its sample, from 0
   Question question = {};
 };
 
@@ -108,9 +125,28 @@ struct Prediction {
   std::string text = {};
   std::optional<double> score = {};  // larger = more anomalous; any finite value
   std::optional<AnomalyMap> map = {};
+  std::vector<float> embedding = {};  // of the question's text
+  // About this answer, where a server tells: "model" as it calls itself, "fingerprint".
+  std::map<std::string, std::string> facts = {};
   Usage usage = {};
   std::vector<Span> spans = {};  // to timing.jsonl, never to predictions.jsonl
   std::string error = {};        // why it failed or was refused
+};
+
+// One question of a sample, what was answered and what a good answer says.
+struct Answer {
+  std::string group = {};     // questions that are averaged together: "low_level"
+  std::string question = {};  // as asked
+  std::string text = {};      // as generated (hostile text)
+  std::string reference = {};
+};
+
+// One scorer's reading of one answer.
+struct AnswerMark {
+  // By measure (metrics/measure.h): the suite's own ("choice"), and, added by the runner,
+  // "rouge_l", "sbert", "gpt_score". What is not there was not computed; it is never 0.
+  std::map<std::string, double> values = {};
+  std::string unscored_because = {};
 };
 
 // One scorer's reading of a sample's answers ("official": the published rule, quirks included;
@@ -119,7 +155,11 @@ struct Mark {
   std::string scorer = {};
   std::optional<double> score = {};
   std::optional<bool> decision = {};  // anomalous or not, as generated
+  // More about the sample. The runner adds the mean of each measure over the sample's answers in a
+  // group: "low_level.rouge_l".
   std::map<std::string, double> values = {};
+  std::vector<AnswerMark> answers =
+      {};                             // one per Outcome::answers; empty: none are read one by one
   std::string unscored_because = {};  // answered, but no answer in it
 };
 
@@ -128,15 +168,16 @@ struct Mark {
 struct Outcome {
   std::string task = {};  // filled in by the runner, as are image and map
   std::string sample = {};
-  std::string category = {};
+  std::string category = {}, source = {};
   Status status = Status::answered;
   std::string error = {};
   std::optional<bool> anomalous = {};  // the truth
   std::string defect = {};
   std::string image = {};  // relative to the folder of the data set
   std::optional<Region> region = {};
-  std::string map = {};   // file in the run folder, empty: none
-  std::string text = {};  // the answers, one per line, as generated (hostile text)
+  std::string map = {};              // file in the run folder, empty: none
+  std::string text = {};             // the answers, one per line, as generated (hostile text)
+  std::vector<Answer> answers = {};  // of suites that judge them one by one
   std::vector<Mark> marks = {};
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,16 +29,35 @@ struct Loaded {
   std::vector<std::string> warnings = {};
 };
 
+// A measure of single answers (metrics/measure.h) over the questions of one group. Its rows, and
+// the samples' own values, are called "low_level.rouge_l".
+struct GroupMeasure {
+  std::string group = {}, measure = {};
+  std::string name() const { return group + "." + measure; }
+};
+
+// Mean of other metrics of the same scorer, within each group of samples.
+struct Average {
+  std::string name = {};
+  std::vector<std::string> of = {};
+};
+
 // Which metrics a suite reports, of which scorer's marks, and what the leaderboard prints first.
 struct Plan {
   std::vector<std::string> scorers = {};        // "official", "corrected"
   std::vector<std::string> image_metrics = {};  // names in the metric catalogue
   std::vector<std::string> pixel_metrics =
       {};  // computed when the set has masks and the answers have maps
+  std::vector<GroupMeasure> measures = {};  // of answers that are judged one by one
+  std::vector<Average> averages = {};       // of `measures`
+  bool zero_rates = false;  // the official scorer takes a rate without a denominator for 0
   std::string headline = {};
-  std::string dataset = {};  // column in the published tables: "ELPV"
+  std::vector<std::string> columns = {};  // what leaderboards show beside the headline
+  std::string dataset = {};               // column in the published tables: "ELPV"
   std::string published =
       {};  // table that the headline is compared with: "anomaly_ov_table2", empty: none
+  // metric -> column of that table, where it is not called "ELPV" or "ELPV.auroc"
+  std::map<std::string, std::string> published_columns = {};
   std::string variant = {};  // split or label convention as used
 };
 
@@ -49,7 +69,8 @@ class Suite {
   // over.
   virtual std::optional<Question> ask(const Sample& sample, std::span<const Turn> turns) const = 0;
   // answers: one per question, in order; the dialogue stops at the first that is not
-  // Status::answered. Gives one Mark per scorer of the plan.
+  // Status::answered (a refused Question::alone does not stop it). Gives one Mark per scorer of the
+  // plan.
   virtual Outcome mark(const Sample& sample, std::span<const Prediction> answers) const = 0;
   virtual Plan plan() const = 0;
 };

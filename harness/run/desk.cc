@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 std::string flaw_of(const Prediction& p) {
   if (p.score && !std::isfinite(*p.score))
     return "the score is " + std::to_string(*p.score) + ", expected a finite number";
+  if (!std::ranges::all_of(p.embedding, [](float v) { return std::isfinite(v); }))
+    return "the embedding holds numbers that are not finite";
   if (!p.map) return {};
   const AnomalyMap& map = *p.map;
   if (map.width <= 0 || map.height <= 0 ||
@@ -88,7 +90,7 @@ std::optional<Desk::Open> Desk::next_sample() {
       waiting = found == known_.end() || found->second.prediction.status == Status::failed ||
                 !map_is_intact(folder_, found->second.map);
       if (waiting) break;
-      open.refused = found->second.prediction.status == Status::refused;
+      if (found->second.prediction.status == Status::refused) note_refusal(open);
       open.turns.push_back({open.question.text, std::move(found->second.prediction.text)});
       known_.erase(found);
     }
@@ -99,16 +101,21 @@ std::optional<Desk::Open> Desk::next_sample() {
   return {};
 }
 
+Picture Desk::picture_of(const Task& task, const ImageFile& file, const PictureRule& rule) const {
+  return {neutral_name(task.root, file, rule), file, codec_, rule};
+}
+
 Request Desk::request_of(const Open& open) const {
   const Task& task = tasks_[open.task];
   const Sample& sample = task.samples[open.sample];
   Request request{.key = request_key(task, sample, open.turns.size()),
                   .category = sample.category,
-                  .image = Picture(neutral_name(task.root, sample.image), sample.image, codec_),
-                  .dialogue = open.turns,
+                  .image = picture_of(task, sample.image, open.question.pictures),
+                  .turn = static_cast<int>(open.turns.size()),
                   .question = open.question};
+  if (!open.question.alone) request.dialogue = open.turns;
   for (const ImageFile& reference : sample.references)
-    request.references.emplace_back(neutral_name(task.root, reference), reference, codec_);
+    request.references.push_back(picture_of(task, reference, open.question.pictures));
   return request;
 }
 
@@ -172,6 +179,11 @@ std::vector<Request> Desk::try_take(int most) {
   }
 }
 
+// A refusal ends a dialogue, but not a list of questions that are asked alone.
+void Desk::note_refusal(Open& open) {
+  open.refused = !open.question.alone;
+}
+
 void Desk::close_sample(const Open& open) {
   ++progress_.done;
   progress_.failed += open.failed;
@@ -214,7 +226,7 @@ void Desk::push(Prediction prediction) {
     const std::lock_guard hold(mutex_);
     in_flight_.erase(prediction.key);
     open.failed = prediction.status == Status::failed;
-    open.refused = prediction.status == Status::refused;
+    if (prediction.status == Status::refused) note_refusal(open);
     open.turns.push_back({open.question.text, std::move(prediction.text)});
     if (!open.failed && !open.refused && ask_next(open))
       ready_.push_back(std::move(open));

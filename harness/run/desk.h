@@ -52,7 +52,9 @@ class Desk final : public Inbox, public Outbox {
   std::optional<Open> next_sample();
   // Asks the suite for the next question; nothing: the dialogue is over.
   bool ask_next(Open& open) const;
+  Picture picture_of(const Task& task, const ImageFile& file, const PictureRule& rule) const;
   Request request_of(const Open& open) const;
+  static void note_refusal(Open& open);
   void close_sample(const Open& open);
   void record(const Open& open, Prediction& prediction);
   void report_progress();

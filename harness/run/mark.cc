@@ -20,7 +20,9 @@ Marked marked_sample(const Task& task, const Sample& sample, const Answers& answ
     const StoredPrediction& stored = found->second;
     given.push_back(stored.prediction);
     if (!stored.map.file.empty()) result.map = stored.map;
-    if (stored.prediction.status != Status::answered) break;
+    if (stored.prediction.status == Status::failed ||
+        (stored.prediction.status == Status::refused && !question->alone))
+      break;
     turns.push_back({question->text, stored.prediction.text});
   }
   Outcome& outcome = result.outcome;
@@ -34,8 +36,10 @@ Marked marked_sample(const Task& task, const Sample& sample, const Answers& answ
   outcome.task = task.full_name();
   outcome.sample = sample.id;
   outcome.category = sample.category;
+  outcome.source = sample.source;
   outcome.defect = sample.truth.defect;
-  outcome.image = sample.image.path.lexically_relative(task.root).generic_string();
+  if (!sample.image.path.empty())
+    outcome.image = sample.image.path.lexically_relative(task.root).generic_string();
   outcome.region = sample.image.region;
   outcome.map = result.map.file;
   for (const Prediction& prediction : given) {
@@ -46,16 +50,27 @@ Marked marked_sample(const Task& task, const Sample& sample, const Answers& answ
   return result;
 }
 
-const Mark* mark_of(const Outcome& outcome, const std::string& scorer) {
-  const auto found = std::ranges::find(outcome.marks, scorer, &Mark::scorer);
-  return found == outcome.marks.end() ? nullptr : &*found;
+bool same_readings(const Mark& a, const Mark& b) {
+  return std::ranges::equal(a.answers, b.answers, [](const AnswerMark& x, const AnswerMark& y) {
+    return x.values == y.values && x.unscored_because.empty() == y.unscored_because.empty();
+  });
 }
 
 }  // namespace
 
-Answers recorded_answers(const store::RunFolder& folder, const std::string& run) {
+const std::string& unit_of(const Outcome& outcome) {
+  return outcome.source.empty() ? outcome.category : outcome.source;
+}
+
+const Mark* mark_by(const Outcome& outcome, const std::string& scorer) {
+  const auto found = std::ranges::find(outcome.marks, scorer, &Mark::scorer);
+  return found == outcome.marks.end() ? nullptr : &*found;
+}
+
+Answers recorded_answers(const store::RunFolder& folder, const std::string& run,
+                         const std::string& journal) {
   Answers answers;
-  store::for_each_record(folder.predictions(), "predictions", run,
+  store::for_each_record(folder.journal(journal), journal, run,
                          [&](std::string_view object, std::uint64_t, std::uint64_t) {
                            StoredPrediction stored = prediction_of(object);
                            answers[stored.prediction.key] = std::move(stored);
@@ -99,12 +114,12 @@ store::Counts counted(const std::vector<Marked>& marked) {
 std::vector<std::string> disagreements(const std::vector<Marked>& marked) {
   std::vector<std::string> ids;
   for (const Marked& one : marked) {
-    const Mark* official = mark_of(one.outcome, "official");
-    const Mark* corrected = mark_of(one.outcome, "corrected");
+    const Mark* official = mark_by(one.outcome, "official");
+    const Mark* corrected = mark_by(one.outcome, "corrected");
     if (!official || !corrected) continue;
     if (official->decision != corrected->decision || official->score != corrected->score ||
         official->unscored_because.empty() != corrected->unscored_because.empty() ||
-        official->values != corrected->values)
+        official->values != corrected->values || !same_readings(*official, *corrected))
       ids.push_back(one.outcome.sample);
   }
   return ids;

@@ -15,13 +15,19 @@ namespace looktwice::run {
 using Answers = std::unordered_map<std::string, StoredPrediction>;  // by request key
 
 // The last record of each key.
-Answers recorded_answers(const store::RunFolder& folder, const std::string& run);
+Answers recorded_answers(const store::RunFolder& folder, const std::string& run,
+                         const std::string& journal = "predictions");
 
 struct Marked {
   Outcome outcome = {};
   StoredMap map = {};
   bool missing = false;  // not all questions have been asked yet
 };
+
+// Of macro averages: the source where a set is made of several, else the category.
+const std::string& unit_of(const Outcome& outcome);
+// What that scorer read; null: nothing.
+const Mark* mark_by(const Outcome& outcome, const std::string& scorer);
 
 // One per sample, in the order of the task.
 std::vector<Marked> marked(const Task& task, const Answers& answers);

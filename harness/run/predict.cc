@@ -16,11 +16,12 @@ PredictResult predict(std::span<const Task> tasks, Adapter& adapter,
                       const store::RunFolder& folder, const std::string& run,
                       const PredictOptions& options) {
   std::unordered_map<std::string, StoredPrediction> known;
-  store::Journal journal(folder.predictions(), "predictions", run, [&](std::string_view object) {
-    StoredPrediction stored = prediction_of(object);
-    known[stored.prediction.key] = std::move(stored);
-  });
-  store::LineLog timing(folder.timing(), store::file_header("timing", run));
+  store::Journal journal(folder.journal(options.journal), options.journal, run,
+                         [&](std::string_view object) {
+                           StoredPrediction stored = prediction_of(object);
+                           known[stored.prediction.key] = std::move(stored);
+                         });
+  store::LineLog timing(folder.timing(options.journal), store::file_header("timing", run));
   Desk desk(tasks, std::move(known), codec, folder, journal, timing, options);
   std::exception_ptr failure;
   try {

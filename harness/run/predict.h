@@ -23,10 +23,11 @@ struct Progress {
 };
 
 struct PredictOptions {
-  int batch_size = 0;            // most requests an adapter gets at once; 0: as it likes
-  int window = 256;              // samples open at once
-  bool half_maps = false;        // maps as float16
-  std::int64_t max_failed = -1;  // stop when more samples failed; negative: never
+  std::string journal = "predictions";  // which of the run folder: predictions, judgements, ...
+  int batch_size = 0;                   // most requests an adapter gets at once; 0: as it likes
+  int window = 256;                     // samples open at once
+  bool half_maps = false;               // maps as float16
+  std::int64_t max_failed = -1;         // stop when more samples failed; negative: never
   const StopFlag* stop = nullptr;
   std::function<void(const Progress&)> progress = {};  // at most ten times a second
 };

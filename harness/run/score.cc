@@ -5,11 +5,14 @@
 #include <set>
 
 #include "harness/core/error.h"
+#include "harness/run/answers.h"
 #include "harness/run/mark.h"
 #include "harness/run/pixel_pass.h"
+#include "harness/run/rows.h"
 #include "harness/store/disk.h"
 #include "harness/store/frame.h"
 #include "metrics/catalogue.h"
+#include "metrics/measure.h"
 #include "metrics/stats/mean_over.h"
 
 namespace looktwice::run {
@@ -18,29 +21,8 @@ namespace {
 using metrics::MetricEntry;
 using metrics::Value;
 
-constexpr const char* kMacro = "macro";
-constexpr const char* kPooled = "pooled";
-
 bool wanted(const std::vector<std::string>& names, const metrics::ValueInfo& info) {
   return std::ranges::find(names, info.name) != names.end();
-}
-
-store::Row row_of(const Value& value, const metrics::ValueInfo& info, const std::string& task,
-                  const std::string& scorer, const std::string& group) {
-  store::Row row{.task = task,
-                 .scorer = scorer,
-                 .metric = info.name,
-                 .group = group,
-                 .value = value.value,
-                 .reason = value.reason,
-                 .threshold = value.threshold,
-                 .used = value.used,
-                 .skipped = value.skipped,
-                 .higher_is_better = info.higher_is_better};
-  if (value.interval)
-    row.interval = store::Interval{value.interval->low, value.interval->high, value.interval->level,
-                                   value.interval->method};
-  return row;
 }
 
 // values[group][i]: what the family gives, per category and pooled. Adds the mean over categories
@@ -63,28 +45,25 @@ void add_rows(std::vector<store::Row>& rows, const MetricEntry& family,
   }
 }
 
-const Mark* mark_by(const Outcome& outcome, const std::string& scorer) {
-  const auto found = std::ranges::find(outcome.marks, scorer, &Mark::scorer);
-  return found == outcome.marks.end() ? nullptr : &*found;
-}
-
 void add_image_rows(std::vector<store::Row>& rows, const Task& task,
                     const std::vector<Marked>& marked, const Plan& plan,
                     const ScoreOptions& options) {
-  for (const std::string& scorer : plan.scorers)
+  for (const std::string& scorer : plan.scorers) {
+    metrics::MetricOptions metric_options = options.metric;
+    metric_options.zero_rates = plan.zero_rates && scorer == "official";
     for (const MetricEntry& family : metrics::metric_catalogue()) {
       if (family.pixel || std::ranges::none_of(family.gives, [&](const auto& info) {
             return wanted(plan.image_metrics, info);
           }))
         continue;
       std::map<std::string, std::unique_ptr<metrics::Metric>> per_category;
-      const auto pooled = family.make(options.metric);
+      const auto pooled = family.make(metric_options);
       pooled->begin_pass(0);
       for (const Marked& one : marked) {
         const Outcome& outcome = one.outcome;
-        auto& metric = per_category[outcome.category];
+        auto& metric = per_category[unit_of(outcome)];
         if (!metric) {
-          metric = family.make(options.metric);
+          metric = family.make(metric_options);
           metric->begin_pass(0);
         }
         const Mark* mark = outcome.status == Status::answered ? mark_by(outcome, scorer) : nullptr;
@@ -103,6 +82,7 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task,
       add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values,
                pooled->values());
     }
+  }
 }
 
 std::vector<MetricEntry> pixel_families(const std::vector<std::string>& names) {
@@ -165,6 +145,17 @@ Plan extended(Plan plan, const std::vector<std::string>& more) {
     for (const metrics::ValueInfo& info : family.gives)
       if (wanted(more, info) && !wanted(names, info)) names.push_back(info.name);
   }
+  // Of each group of answers.
+  std::set<std::string> groups;
+  for (const GroupMeasure& one : plan.measures) groups.insert(one.group);
+  for (const metrics::Measure& measure : metrics::measure_catalogue())
+    for (const std::string& group : groups) {
+      const GroupMeasure asked{.group = group, .measure = measure.name};
+      if (std::ranges::find(more, measure.name) != more.end() &&
+          std::ranges::find(plan.measures, asked.name(), &GroupMeasure::name) ==
+              plan.measures.end())
+        plan.measures.push_back(asked);
+    }
   return plan;
 }
 
@@ -175,7 +166,9 @@ store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& mar
                              .dataset = plan.dataset,
                              .variant = plan.variant,
                              .headline = plan.headline,
+                             .columns = plan.columns,
                              .published = plan.published,
+                             .published_columns = plan.published_columns,
                              .fingerprint = task.fingerprint.data,
                              .partial = shown < task.samples_in_set};
   if (summary.partial)
@@ -192,16 +185,26 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
                      const store::RunFolder& folder, const RunName& name,
                      const ScoreOptions& options) {
   const Answers answers = recorded_answers(folder, name.run);
+  const Answers judgements =
+      options.judge ? recorded_answers(folder, name.run, kJudgements) : Answers{};
   store::Summary summary{.run = name.run, .model = name.model, .label = name.label};
   store::WholeFile outcomes(folder.outcomes());
   outcomes.write(store::file_header("outcomes", name.run) + "\n");
   for (const Task& task : tasks) {
-    const std::vector<Marked> all = marked(task, answers);
-    for (const Marked& one : all)
-      outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
+    std::vector<Marked> all = marked(task, answers);
     const Plan plan = extended(task.suite->plan(), options.more_metrics);
     summary.tasks.push_back(task_summary(task, all, plan));
+    if (options.judge) {
+      std::vector<Outcome> judged;
+      for (const Marked& one : all) judged.push_back(one.outcome);
+      const Judging judging(*options.judge, judged);
+      add_points(all, judging.judged(judgements), options.judge->both_orders);
+    }
+    measure_answers(all, plan);
+    for (const Marked& one : all)
+      outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
     add_image_rows(summary.rows, task, all, plan, options);
+    add_answer_rows(summary.rows, task, all, plan, options.metric);
     add_pixel_rows(summary.rows, task, all, plan, codec, folder, options);
   }
   // A stopped pixel pass has seen only some maps: its values must not be written.

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "harness/core/suite.h"
+#include "harness/run/judge.h"
 #include "harness/run/stop.h"
 #include "harness/run/task.h"
 #include "harness/store/run_folder.h"
@@ -21,6 +23,7 @@ struct ScoreOptions {
   int map_side = 0;      // evaluation size of pixel metrics: side x side; 0: the size of the mask
   double map_sigma = 0;  // Gaussian blur of the up-sampled map, in pixels; 0: none
   std::vector<std::string> more_metrics = {};  // values beside those of the task, by name
+  std::optional<JudgeSetup> judge = {};        // whose points are read; empty: nobody's
   const StopFlag* stop = nullptr;
   std::function<void(const std::string& what, std::int64_t done, std::int64_t of)> progress = {};
 };

@@ -6,15 +6,23 @@
 namespace looktwice::run {
 
 std::string request_key(const Task& task, const Sample& sample, std::size_t turn) {
-  return task.full_name() + "/" + sha256(sample.id).substr(0, 16) + "/" + std::to_string(turn);
+  std::string identity = sample.id;
+  for (const SetQuestion& question : sample.questions) identity += '\0' + question.text;
+  return task.full_name() + "/" + sha256(identity).substr(0, 16) + "/" + std::to_string(turn);
 }
 
-std::string neutral_name(const std::filesystem::path& root, const ImageFile& file) {
+std::string neutral_name(const std::filesystem::path& root, const ImageFile& file,
+                         const PictureRule& rule) {
+  if (file.path.empty()) return {};
   std::string place = file.path.lexically_relative(root).generic_string();
   std::string suffix = lower_ascii(file.path.extension().string());
   if (file.region) {
     place += "#" + std::to_string(file.region->x) + "," + std::to_string(file.region->y) + "," +
              std::to_string(file.region->width) + "," + std::to_string(file.region->height);
+    suffix = ".png";
+  }
+  if (rule.longest_side > 0) {
+    place += "#longest=" + std::to_string(rule.longest_side);
     suffix = ".png";
   }
   return sha256("picture " + place).substr(0, 16) + suffix;

@@ -25,11 +25,14 @@ struct Task {
   std::string full_name() const { return variant.empty() ? name : name + ":" + variant; }
 };
 
-// The key of the question number `turn` about a sample: the task, a hash of the id, the turn. Tells
+// The key of the question number `turn` about a sample: the task, a hash of the id and of what the
+// sample itself asks, the turn. Tells
 // nothing about the sample.
 std::string request_key(const Task& task, const Sample& sample, std::size_t turn);
 
-// The name under which a picture leaves: a hash of where it lies in the data set, and its suffix.
-std::string neutral_name(const std::filesystem::path& root, const ImageFile& file);
+// The name under which a picture leaves: a hash of where it lies in the data set and of what is
+// done to it, and its suffix. Empty for no file.
+std::string neutral_name(const std::filesystem::path& root, const ImageFile& file,
+                         const PictureRule& rule);
 
 }  // namespace looktwice::run

@@ -14,25 +14,27 @@ std::string json_of(const Manifest& m) {
                      {"references", task.references},
                      {"samples", task.samples},
                      {"warnings", task.warnings}});
-  return pretty({{"schema", 1},
-                 {"kind", "run"},
-                 {"run", m.run},
-                 {"version", m.version},
-                 {"commit", m.commit},
-                 {"model", m.model},
-                 {"label", m.label},
-                 {"model_args_asked", m.model_args_asked},
-                 {"model_args_used", m.model_args_used},
-                 {"model_facts", m.model_facts},
-                 {"options_asked", m.options_asked},
-                 {"options_used", m.options_used},
-                 {"tasks", tasks},
-                 {"host", m.host},
-                 {"started", m.started},
-                 {"finished", m.finished},
-                 {"dropped_records", m.dropped_records},
-                 {"complete", m.complete},
-                 {"partial", m.partial}});
+  Json json = {{"schema", 1},
+               {"kind", "run"},
+               {"run", m.run},
+               {"version", m.version},
+               {"commit", m.commit},
+               {"model", m.model},
+               {"label", m.label},
+               {"model_args_asked", m.model_args_asked},
+               {"model_args_used", m.model_args_used},
+               {"model_facts", m.model_facts},
+               {"options_asked", m.options_asked},
+               {"options_used", m.options_used},
+               {"tasks", tasks},
+               {"host", m.host},
+               {"started", m.started},
+               {"finished", m.finished},
+               {"dropped_records", m.dropped_records},
+               {"complete", m.complete},
+               {"partial", m.partial}};
+  if (!m.judges.empty()) json["judges"] = m.judges;
+  return pretty(json);
 }
 
 Manifest read_manifest(const std::filesystem::path& file) {
@@ -68,6 +70,7 @@ Manifest read_manifest(const std::filesystem::path& file) {
   fields.read("dropped_records", m.dropped_records);
   fields.read("complete", m.complete);
   fields.read("partial", m.partial);
+  if (fields.has("judges")) fields.read("judges", m.judges);
   return m;
 }
 

@@ -28,7 +28,9 @@ struct Manifest {
   std::vector<TaskManifest> tasks = {};
   std::map<std::string, std::string> host = {};  // system, processor, threads, locale
   std::string started = {}, finished = {};       // UTC, RFC 3339; finished empty: not yet
-  std::int64_t dropped_records = 0;              // torn or foreign journal records cut so far
+  // Who judged the answers, by id: model, its options and facts, prompt, decoding.
+  std::map<std::string, std::map<std::string, std::string>> judges = {};
+  std::int64_t dropped_records = 0;  // torn or foreign journal records cut so far
   bool complete = false, partial = false;
 };
 

@@ -22,8 +22,13 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path manifest() const { return path_ / "run.json"; }
-  std::filesystem::path predictions() const { return path_ / "predictions.jsonl"; }
-  std::filesystem::path timing() const { return path_ / "timing.jsonl"; }
+  std::filesystem::path predictions() const { return journal("predictions"); }
+  std::filesystem::path timing() const { return timing("predictions"); }
+  // Of stages that ask somebody: "predictions", "judgements", "embeddings".
+  std::filesystem::path journal(const std::string& name) const { return path_ / (name + ".jsonl"); }
+  std::filesystem::path timing(const std::string& name) const {
+    return path_ / (name == "predictions" ? "timing.jsonl" : "timing_of_" + name + ".jsonl");
+  }
   std::filesystem::path outcomes() const { return path_ / "outcomes.jsonl"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
   std::filesystem::path maps() const { return path_ / "maps"; }

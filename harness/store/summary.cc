@@ -54,22 +54,25 @@ Row row_of(const Fields& fields) {
 
 Json json_of(const TaskSummary& task) {
   const Counts& n = task.counts;
-  return {{"task", task.task},
-          {"dataset", task.dataset},
-          {"variant", task.variant},
-          {"headline", task.headline},
-          {"published", task.published},
-          {"fingerprint", task.fingerprint},
-          {"partial", task.partial},
-          {"limited", task.limited},
-          {"counts",
-           {{"samples", n.samples},
-            {"answered", n.answered},
-            {"refused", n.refused},
-            {"failed", n.failed},
-            {"missing", n.missing},
-            {"unscored", n.unscored}}},
-          {"disagreements", task.disagreements}};
+  Json json = {{"task", task.task},
+               {"dataset", task.dataset},
+               {"variant", task.variant},
+               {"headline", task.headline},
+               {"published", task.published},
+               {"fingerprint", task.fingerprint},
+               {"partial", task.partial},
+               {"limited", task.limited},
+               {"counts",
+                {{"samples", n.samples},
+                 {"answered", n.answered},
+                 {"refused", n.refused},
+                 {"failed", n.failed},
+                 {"missing", n.missing},
+                 {"unscored", n.unscored}}},
+               {"disagreements", task.disagreements}};
+  if (!task.columns.empty()) json["columns"] = task.columns;
+  if (!task.published_columns.empty()) json["published_columns"] = task.published_columns;
+  return json;
 }
 
 TaskSummary task_of(const Fields& fields) {
@@ -90,6 +93,8 @@ TaskSummary task_of(const Fields& fields) {
   counts.read("missing", task.counts.missing);
   counts.read("unscored", task.counts.unscored);
   fields.read("disagreements", task.disagreements);
+  if (fields.has("columns")) fields.read("columns", task.columns);
+  if (fields.has("published_columns")) fields.read("published_columns", task.published_columns);
   return task;
 }
 

@@ -36,11 +36,14 @@ struct Counts {
 };
 
 struct TaskSummary {
-  std::string task = {};         // "zsad.elpv"
-  std::string dataset = {};      // "ELPV"
-  std::string variant = {};      // "inctrl"
-  std::string headline = {};     // metric printed first
-  std::string published = {};    // published table to stand beside, empty: none
+  std::string task = {};                  // "zsad.elpv"
+  std::string dataset = {};               // "ELPV"
+  std::string variant = {};               // "inctrl"
+  std::string headline = {};              // metric printed first
+  std::vector<std::string> columns = {};  // metrics that leaderboards show beside it
+  std::string published = {};             // published table to stand beside, empty: none
+  // metric -> column of that table, where it is not called as the data set
+  std::map<std::string, std::string> published_columns = {};
   std::string fingerprint = {};  // SHA-256 of the data set as read
   bool partial = false;          // --limit: not for leaderboards
   std::string limited = {};      // "first 100 of 1092 samples", empty: all

@@ -94,6 +94,7 @@ std::vector<Value> DecisionCounts::values(const std::string& suffix, const std::
            "no sample was called anomalous"),
       rate("recall" + suffix, c.true_positives, c.positives(), "no anomalous sample"), f1};
   for (Value& value : values) {
+    if (options.zero_rates && !value.value && c.all() > 0) value.value = 0;
     value.used = c.all();
     value.skipped = skipped_;
     if (c.all() == 0) value.reason = skipped_ > 0 ? none : "no samples";

@@ -12,8 +12,10 @@
 #include "harness/core/error.h"
 #include "metrics/binary/auroc.h"
 #include "metrics/catalogue.h"
+#include "metrics/measure.h"
 #include "suites/catalogue.h"
 #include "tests/suites/datasets/miniatures.h"
+#include "tests/suites/visa_dr/miniature_dr.h"
 
 namespace looktwice {
 namespace {
@@ -44,7 +46,12 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
  protected:
   EveryTask() {
     const TaskCase& given = GetParam();
-    testing::add_dataset(mini_, given.task.substr(given.task.find('.') + 1));
+    if (given.suite == "visa_dr")
+      testing::add_visa_dr(mini_);
+    else if (given.suite == "elpv_dr")
+      testing::add_elpv_dr(mini_);
+    else
+      testing::add_dataset(mini_, given.task.substr(given.task.find('.') + 1));
     for (const SuiteEntry& entry : suites::suite_catalogue())
       if (entry.name == given.suite) suite_ = entry.make(given.task, given.variant);
     loaded_ = load(mini_.path());
@@ -62,7 +69,7 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
     std::vector<Turn> turns;
     std::vector<Prediction> answers;
     while (const auto question = suite_->ask(sample, turns)) {
-      answers.push_back(reply(*question));
+      answers.push_back(reply(*question, turns.size()));
       if (answers.back().status != Status::answered) break;
       turns.push_back({question->text, answers.back().text});
     }
@@ -74,8 +81,8 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
     std::vector<double> scores;
     std::vector<std::uint8_t> truths;
     for (const Sample& sample : loaded_.samples) {
-      const Outcome read =
-          outcome(sample, [&](const Question& question) { return reply(sample, question); });
+      const Outcome read = outcome(
+          sample, [&](const Question& question, std::size_t) { return reply(sample, question); });
       for (const Mark& mark : read.marks) {
         if (mark.scorer != scorer) continue;
         EXPECT_TRUE(mark.score) << sample.id << ": " << mark.unscored_because;
@@ -86,6 +93,46 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
     return metrics::auroc(scores, truths);
   }
 
+  // Share of right decisions, or the mean ROUGE-L of the answers, where they are texts.
+  template <class Reply>
+  double share_of(const std::string& scorer, const Reply& reply) const {
+    metrics::TextMeasure rouge;
+    for (const metrics::Measure& measure : metrics::measure_catalogue())
+      if (measure.name == "rouge_l") rouge = measure.make();
+    double sum = 0;
+    int count = 0;
+    for (const Sample& sample : loaded_.samples) {
+      const Outcome read = outcome(sample, [&](const Question&, std::size_t turn) {
+        return Prediction{.text = reply(sample, turn)};
+      });
+      for (const Mark& mark : read.marks) {
+        if (mark.scorer != scorer) continue;
+        EXPECT_TRUE(mark.unscored_because.empty()) << sample.id << ": " << mark.unscored_because;
+        if (mark.decision) {
+          ++count;
+          sum += *mark.decision == *sample.truth.anomalous;
+          continue;
+        }
+        EXPECT_EQ(mark.answers.size(), read.answers.size());
+        for (const Answer& answer : read.answers) {
+          ++count;
+          sum += rouge(answer.reference, answer.text);
+        }
+      }
+    }
+    return sum / count;
+  }
+
+  static std::string truth_of(const Sample& sample, std::size_t turn) {
+    if (!sample.truth.references.empty()) return sample.truth.references[turn];
+    return *sample.truth.anomalous ? "Yes." : "No.";
+  }
+  static std::string untruth_of(const Sample& sample) {
+    if (!sample.truth.references.empty()) return "xyzzy";
+    return *sample.truth.anomalous ? "No." : "Yes.";
+  }
+  bool takes_scores() const { return suite_->ask(loaded_.samples[0], {})->wanted.score; }
+
   testing::Miniature mini_;
   std::unique_ptr<Suite> suite_;
   Loaded loaded_;
@@ -93,11 +140,18 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
 
 TEST_P(EveryTask, TheTruthGetsFullMarks) {
   for (const std::string& scorer : suite_->plan().scorers) {
-    EXPECT_EQ(auroc_of(scorer,
-                       [](const Sample& sample, const Question&) {
-                         return Prediction{.score = *sample.truth.anomalous ? 0.1 : -1e9};
-                       }),
-              1.0);
+    EXPECT_EQ(share_of(scorer, truth_of), 1.0);
+    EXPECT_EQ(
+        share_of(scorer, [](const Sample& sample, std::size_t) { return untruth_of(sample); }),
+        0.0);
+    if (takes_scores()) {
+      EXPECT_EQ(auroc_of(scorer,
+                         [](const Sample& sample, const Question&) {
+                           return Prediction{.score = *sample.truth.anomalous ? 0.1 : -1e9};
+                         }),
+                1.0);
+    }
+    if (suite_->plan().headline != "auroc") continue;
     EXPECT_EQ(auroc_of(scorer,
                        [](const Sample& sample, const Question&) {
                          return Prediction{.text = *sample.truth.anomalous ? "Yes." : "No."};
@@ -112,6 +166,7 @@ TEST_P(EveryTask, TheTruthGetsFullMarks) {
 }
 
 TEST_P(EveryTask, ACoinScoresChance) {
+  if (!takes_scores()) GTEST_SKIP() << "its answers are texts: there is no coin to toss";
   std::mt19937 generator(20);
   int normal = 0, anomalous = 0;
   for (const Sample& sample : loaded_.samples) ++(*sample.truth.anomalous ? anomalous : normal);
@@ -127,7 +182,7 @@ TEST_P(EveryTask, ACoinScoresChance) {
 TEST_P(EveryTask, StatesAreToldApart) {
   const Sample& sample = loaded_.samples.front();
   const auto states = [&](Prediction reply) {
-    return outcome(sample, [&](const Question&) { return reply; });
+    return outcome(sample, [&](const Question&, std::size_t) { return reply; });
   };
   const Outcome failed = states({.status = Status::failed, .error = "HTTP 429 after 5 tries"});
   EXPECT_EQ(failed.status, Status::failed);
@@ -184,7 +239,15 @@ TEST_P(EveryTask, ItsMetricsAreInTheCatalogue) {
   for (const std::string& name : plan.image_metrics) EXPECT_TRUE(known.contains(name)) << name;
   for (const std::string& name : plan.pixel_metrics)
     EXPECT_TRUE(pixel.empty() || pixel.contains(name)) << name;
-  EXPECT_TRUE(std::ranges::find(plan.image_metrics, plan.headline) != plan.image_metrics.end());
+  std::set<std::string> measures, shown(plan.image_metrics.begin(), plan.image_metrics.end());
+  for (const metrics::Measure& measure : metrics::measure_catalogue())
+    measures.insert(measure.name);
+  for (const GroupMeasure& one : plan.measures) {
+    EXPECT_TRUE(measures.contains(one.measure)) << one.measure;
+    shown.insert(one.name());
+  }
+  EXPECT_TRUE(shown.contains(plan.headline)) << plan.headline;
+  for (const std::string& name : plan.columns) EXPECT_TRUE(shown.contains(name)) << name;
   EXPECT_EQ(plan.variant, GetParam().variant);
 }
 

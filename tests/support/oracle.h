@@ -39,11 +39,16 @@ class Oracle final : public Adapter {
 
  private:
   static std::string text_of(const Truth& truth, const Request& request) {
-    if (!request.question.options.empty()) return truth.answer;
-    const std::size_t turn = request.dialogue.size();
+    const std::size_t turn = turn_of(request.key);
+    if (turn < truth.answers.size()) return truth.answers[turn];
     if (turn < truth.references.size() && !truth.references[turn].empty())
       return truth.references[turn];
     return truth.anomalous.value_or(false) ? "Yes" : "No";
+  }
+
+  // Keys end in the number of the question.
+  static std::size_t turn_of(const std::string& key) {
+    return std::stoul(key.substr(key.rfind('/') + 1));
   }
 
   AnomalyMap map_of(const Sample& sample) const {

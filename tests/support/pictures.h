@@ -79,6 +79,20 @@ class NetpbmCodec final : public ImageCodec {
     return {bytes, bytes + text.size()};
   }
 
+  // Nearest pixels: no reference for anything but sizes.
+  Image resized(const Image& image, int width, int height) const override {
+    Image made{.width = width, .height = height, .channels = image.channels};
+    for (int y = 0; y < height; ++y)
+      for (int x = 0; x < width; ++x)
+        for (int c = 0; c < image.channels; ++c)
+          made.pixels.push_back(
+              image.pixels[(static_cast<std::size_t>(y * image.height / height) * image.width +
+                            static_cast<std::size_t>(x * image.width / width)) *
+                               image.channels +
+                           c]);
+    return made;
+  }
+
  private:
   static Image decode_any(std::span<const std::byte> file) {
     std::istringstream in(std::string(reinterpret_cast<const char*>(file.data()), file.size()));

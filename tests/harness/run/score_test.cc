@@ -20,6 +20,7 @@ class NoCodec final : public ImageCodec {
   Image decode(std::span<const std::byte>) const override { return {}; }
   Image decode_mask(std::span<const std::byte>) const override { return {}; }
   std::vector<std::byte> encode_png(const Image&) const override { return {}; }
+  Image resized(const Image& image, int, int) const override { return image; }
 };
 
 // Sample number i of the fake task: every 10th fails, every 10th + 1 is refused, every 10th + 2 has

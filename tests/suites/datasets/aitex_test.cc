@@ -45,6 +45,7 @@ class StripCodec final : public ImageCodec {
     return image;
   }
   std::vector<std::byte> encode_png(const Image&) const override { return {}; }
+  Image resized(const Image& image, int, int) const override { return image; }
 
  private:
   static std::string text_of(std::span<const std::byte> file) {

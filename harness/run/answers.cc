@@ -1,0 +1,174 @@
+#include "harness/run/answers.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "harness/core/error.h"
+#include "harness/run/rows.h"
+#include "metrics/measure.h"
+#include "metrics/stats/mean_over.h"
+
+namespace looktwice::run {
+namespace {
+
+using metrics::ClusterMean;
+using metrics::Measure;
+using metrics::Value;
+
+Measure measure_named(const std::string& name) {
+  for (Measure& measure : metrics::measure_catalogue())
+    if (measure.name == name) return std::move(measure);
+  throw Error(Kind::internal, "no measure '" + name + "'");
+}
+
+// A sample's values of a measure over the answers of a group, in the order of the questions.
+std::vector<double> values_of(const Outcome& outcome, const Mark& mark, const std::string& group,
+                              const std::string& value) {
+  std::vector<double> values;
+  for (std::size_t i = 0; i < mark.answers.size(); ++i) {
+    if (outcome.answers[i].group != group) continue;
+    const auto found = mark.answers[i].values.find(value);
+    if (found != mark.answers[i].values.end()) values.push_back(found->second);
+  }
+  return values;
+}
+
+// One measure, group and scorer over all samples: by class and over all.
+struct Means {
+  std::map<std::string, ClusterMean> by_class = {};
+  ClusterMean pooled;
+  bool any = false;
+
+  explicit Means(const Measure& measure) : pooled(measure.pooling, measure.range) {}
+};
+
+Means means_of(const std::vector<Marked>& marked, const std::string& scorer,
+               const GroupMeasure& asked, const Measure& measure) {
+  Means means(measure);
+  for (const Marked& one : marked) {
+    const Outcome& outcome = one.outcome;
+    const auto [mean, is_new] =
+        means.by_class.try_emplace(unit_of(outcome), measure.pooling, measure.range);
+    const Mark* mark = outcome.status == Status::answered ? mark_by(outcome, scorer) : nullptr;
+    std::vector<double> values;
+    if (mark) values = values_of(outcome, *mark, asked.group, measure.value());
+    mean->second.add(outcome.sample, outcome.anomalous, values);
+    means.pooled.add(outcome.sample, outcome.anomalous, values);
+    means.any = means.any || !values.empty();
+  }
+  return means;
+}
+
+// One column of the summary, on the scale of 0 to 1.
+struct Column {
+  std::map<std::string, Value> by_class = {};
+  Value pooled = {};
+};
+
+class Rows {
+ public:
+  Rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
+       const metrics::MetricOptions& options)
+      : rows_(rows), task_(task), marked_(marked), options_(options) {}
+
+  void add_measure(const std::string& scorer, const GroupMeasure& asked) {
+    const Measure measure = measure_named(asked.measure);
+    const Means means = means_of(marked_, scorer, asked, measure);
+    const auto value_of = [&](const ClusterMean& mean) {
+      Value value = mean.value(options_);
+      if (!means.any && !measure.missing.empty()) value.reason = measure.missing;
+      return value;
+    };
+    Column& column = columns_[scorer + "\n" + asked.name()];
+    for (const auto& [name, mean] : means.by_class) column.by_class[name] = value_of(mean);
+    column.pooled = value_of(means.pooled);
+    add({.name = asked.name(), .higher_is_better = measure.higher_is_better}, scorer, column,
+        [&](Value value) { return means.pooled.on_range(std::move(value)); });
+  }
+
+  void add_average(const std::string& scorer, const Average& average) {
+    Column column;
+    std::vector<Value> pooled;
+    std::map<std::string, std::vector<Value>> by_class;
+    for (const std::string& name : average.of) {
+      const auto found = columns_.find(scorer + "\n" + name);
+      LOOKTWICE_CHECK(found != columns_.end());
+      for (const auto& [unit, value] : found->second.by_class) by_class[unit].push_back(value);
+      pooled.push_back(found->second.pooled);
+    }
+    for (const auto& [unit, values] : by_class) column.by_class[unit] = metrics::average_of(values);
+    column.pooled = metrics::average_of(pooled);
+    add({.name = average.name}, scorer, column, [](Value value) { return value; });
+  }
+
+ private:
+  template <class OnRange>
+  void add(const metrics::ValueInfo& info, const std::string& scorer, const Column& column,
+           const OnRange& on_range) {
+    const auto row = [&](const Value& value, const std::string& group) {
+      rows_.push_back(row_of(on_range(value), info, task_.full_name(), scorer, group));
+    };
+    std::vector<Value> classes;
+    for (const auto& [name, value] : column.by_class) {
+      row(value, name);
+      classes.push_back(value);
+    }
+    Value macro = metrics::mean_over(classes);
+    if (!macro.value && !column.pooled.value) macro.reason = column.pooled.reason;
+    row(macro, kMacro);
+    row(column.pooled, kPooled);
+  }
+
+  std::vector<store::Row>& rows_;
+  const Task& task_;
+  const std::vector<Marked>& marked_;
+  const metrics::MetricOptions& options_;
+  std::map<std::string, Column> columns_ = {};
+};
+
+}  // namespace
+
+void measure_answers(std::vector<Marked>& marked, const Plan& plan) {
+  std::vector<std::pair<GroupMeasure, std::string>> asked_values;  // with the value that it reads
+  std::map<std::string, metrics::TextMeasure> of_texts;
+  for (const GroupMeasure& asked : plan.measures) {
+    const Measure measure = measure_named(asked.measure);
+    asked_values.emplace_back(asked, measure.value());
+    if (measure.make) of_texts.try_emplace(measure.name, measure.make());
+  }
+  for (Marked& one : marked) {
+    Outcome& outcome = one.outcome;
+    for (Mark& mark : outcome.marks) {
+      LOOKTWICE_CHECK(mark.answers.empty() || mark.answers.size() == outcome.answers.size());
+      for (std::size_t i = 0; i < mark.answers.size(); ++i) {
+        const Answer& answer = outcome.answers[i];
+        // Without a reference there is nothing to measure against.
+        if (!mark.answers[i].unscored_because.empty() || answer.reference.empty()) continue;
+        for (const auto& [asked, name] : asked_values)
+          if (asked.group == answer.group && of_texts.contains(name))
+            mark.answers[i].values[name] = of_texts.at(name)(answer.reference, answer.text);
+      }
+      for (const auto& [asked, name] : asked_values) {
+        const std::vector<double> values = values_of(outcome, mark, asked.group, name);
+        if (values.empty()) continue;
+        double sum = 0;
+        for (const double value : values) sum += value;
+        mark.values[asked.name()] = sum / static_cast<double>(values.size());
+      }
+    }
+  }
+}
+
+void add_answer_rows(std::vector<store::Row>& rows, const Task& task,
+                     const std::vector<Marked>& marked, const Plan& plan,
+                     const metrics::MetricOptions& options) {
+  Rows made(rows, task, marked, options);
+  for (const std::string& scorer : plan.scorers) {
+    for (const GroupMeasure& asked : plan.measures) made.add_measure(scorer, asked);
+    for (const Average& average : plan.averages) made.add_average(scorer, average);
+  }
+}
+
+}  // namespace looktwice::run
