@@ -1,4 +1,6 @@
 // A leaderboard as people and machines read it.
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "reports/escape.h"
@@ -25,7 +27,8 @@ std::string unit_text(Unit unit) {
 
 Cell value_cell(const Leaderboard::Row& row, const std::optional<Place>& place,
                 bool with_interval) {
-  if (!place || !place->value) return {.text = "-", .tone = Tone::muted};
+  if (!place) return {.text = "-", .tone = Tone::muted};
+  if (!place->value) return {.text = "-", .tone = Tone::muted, .note = place->note};
   Cell cell{.text = fixed(place->value, place->digits), .note = place->note};
   if (place->inferred) cell.text = "(" + cell.text + ")";
   if (place->doubtful) cell.text += "?";
@@ -55,12 +58,20 @@ constexpr CountColumn kCounts[] = {
     {"unscored", true, [](const Place& place) { return place.unscored; }},
 };
 
-// Summed over the columns of one of our rows; a paper's row has none.
-std::optional<std::int64_t> total(const Leaderboard::Row& row, const CountColumn& count) {
+// Summed over the tasks of one of our rows; of several metrics of a task the largest. A paper's row
+// has none.
+std::optional<std::int64_t> total(const Leaderboard& board, const Leaderboard::Row& row,
+                                  const CountColumn& count) {
   if (row.published) return {};
+  std::map<std::string, std::int64_t> of_task;
+  for (std::size_t c = 0; c < row.places.size(); ++c)
+    if (row.places[c]) {
+      const Leaderboard::Column& column = board.columns[c];
+      std::int64_t& most = of_task[column.task + "\n" + column.variant + "\n" + column.fingerprint];
+      most = std::max(most, count.of(*row.places[c]));
+    }
   std::int64_t sum = 0;
-  for (const auto& place : row.places)
-    if (place) sum += count.of(*place);
+  for (const auto& [task, most] : of_task) sum += most;
   return sum;
 }
 
@@ -74,7 +85,7 @@ Shown shown_counts(const Leaderboard& board) {
   std::string zeros;
   for (const CountColumn& count : kCounts) {
     std::int64_t sum = 0;
-    for (const Leaderboard::Row& row : board.rows) sum += total(row, count).value_or(0);
+    for (const Leaderboard::Row& row : board.rows) sum += total(board, row, count).value_or(0);
     if (sum > 0 || !count.is_bad)
       shown.columns.push_back(count);
     else
@@ -135,7 +146,7 @@ Table ranking(const Leaderboard& board) {
     for (const auto& place : row.places) cells.push_back(value_cell(row, place, single));
     if (!board.mean_title.empty()) cells.push_back(value_cell(row, row.mean, false));
     for (const CountColumn& count : counts.columns)
-      cells.push_back(count_cell(total(row, count), count.is_bad));
+      cells.push_back(count_cell(total(board, row, count), count.is_bad));
     cells.push_back(source_cell(row));
     table.rows.push_back(std::move(cells));
   }

@@ -247,7 +247,7 @@ reports::Section judges_section(const run::JudgeAudit& audit) {
                            {.text = std::to_string(one.counts.failed)}});
   points.footnotes = {
       "Points: mean over pictures of all answers and orders. Pictures: 95 %, Student, what other "
-      "pictures would give. With judge noise: and another order, repetition or judge."};
+      "pictures would give. With judge noise: and another judge or repetition."};
   return {.title = "Points", .table = std::move(points)};
 }
 

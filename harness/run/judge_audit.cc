@@ -19,6 +19,7 @@ namespace looktwice::run {
 namespace {
 
 constexpr double kLevel = 0.95;
+constexpr double kLeastPoints = 1, kMostPoints = 10;
 
 using Key = std::tuple<std::string, std::string, std::size_t>;  // task, sample, question
 using Points = std::map<Key, double>;
@@ -126,7 +127,10 @@ void add_orders(std::span<const Judged> judged, JudgeQuality& quality) {
 metrics::Interval interval_about(double mean, double variance, double degrees, std::string method) {
   const double width =
       metrics::student_t_quantile(0.5 + kLevel / 2, std::max(1.0, degrees)) * std::sqrt(variance);
-  return {.low = mean - width, .high = mean + width, .level = kLevel, .method = std::move(method)};
+  return {.low = std::max(kLeastPoints, mean - width),
+          .high = std::min(kMostPoints, mean + width),
+          .level = kLevel,
+          .method = std::move(method)};
 }
 
 JudgeQuality quality_of(const JudgedRun& run) {
@@ -136,10 +140,12 @@ JudgeQuality quality_of(const JudgedRun& run) {
   const std::vector<double> pictures = picture_means(points);
   if (pictures.empty()) return quality;
   quality.points = mean_of(pictures);
+  quality.pictures = static_cast<std::int64_t>(pictures.size());
+  quality.variance_of_pictures = variance_of(pictures);
   if (pictures.size() > 1) {
     const auto n = static_cast<double>(pictures.size());
-    quality.of_pictures =
-        interval_about(*quality.points, variance_of(pictures) / n, n - 1, "student, pictures");
+    quality.of_pictures = interval_about(*quality.points, quality.variance_of_pictures / n, n - 1,
+                                         "student, pictures");
   }
   std::map<std::string, std::map<std::string, std::vector<double>>> groups;
   std::vector<double> given, lengths;
@@ -169,36 +175,28 @@ JudgeQuality quality_of(const JudgedRun& run) {
   return quality;
 }
 
-// The mean over pictures as each rater (judge, order, repetition) gives it; the variance between
-// raters is the judge's noise. Satterthwaite's degrees of freedom.
+// The mean over pictures as each rater (judge, repetition) gives it, over both orders; the variance
+// between raters is the judge's noise. Satterthwaite's degrees of freedom; ends at the scale's.
 void add_judge_noise(std::span<const JudgedRun> runs, std::vector<JudgeQuality>& judges) {
-  std::map<std::string, std::map<std::tuple<std::string, bool, int>, std::vector<double>>> raters;
-  for (const JudgedRun& run : runs)
+  std::map<std::string, std::vector<double>> raters;  // run -> mean points of each rater
+  for (const JudgedRun& run : runs) {
+    std::set<int> repeats;
     for (const Judged& one : run.judged)
-      if (one.points) raters[run.run].try_emplace({run.judge, one.swapped, one.repeat});
-  for (auto& [name, of_run] : raters)
-    for (auto& [rater, means] : of_run)
-      for (const JudgedRun& run : runs)
-        if (run.run == name && run.judge == std::get<0>(rater))
-          means = picture_means(points_of(run.judged, [&rater = rater](const Judged& one) {
-            return one.swapped == std::get<1>(rater) && one.repeat == std::get<2>(rater);
-          }));
+      if (one.points) repeats.insert(one.repeat);
+    for (const int repeat : repeats)
+      raters[run.run].push_back(mean_of(picture_means(
+          points_of(run.judged, [repeat](const Judged& one) { return one.repeat == repeat; }))));
+  }
   for (JudgeQuality& quality : judges) {
-    std::vector<double> means;
-    for (const auto& [rater, pictures] : raters[quality.run])
-      if (!pictures.empty()) means.push_back(mean_of(pictures));
-    if (means.size() < 2 || !quality.of_pictures || !quality.points) continue;
-    const double half = (quality.of_pictures->high - quality.of_pictures->low) / 2;
-    const auto n = static_cast<double>(quality.counts.judged);
-    const auto j = static_cast<double>(means.size());
-    // n - 1 of the pictures' own interval is not needed again: its width already has it.
-    const double t = metrics::normal_quantile(0.5 + kLevel / 2);
-    const double of_pictures = half * half / (t * t), of_raters = variance_of(means) / j;
+    const std::vector<double>& means = raters[quality.run];
+    if (means.size() < 2 || !quality.of_pictures) continue;
+    const auto n = static_cast<double>(quality.pictures), j = static_cast<double>(means.size());
+    const double of_pictures = quality.variance_of_pictures / n;
+    const double of_raters = variance_of(means) / j;
     const double all = of_pictures + of_raters;
     if (all <= 0) continue;
     const double degrees =
-        all * all /
-        (of_pictures * of_pictures / std::max(1.0, n - 1) + of_raters * of_raters / (j - 1));
+        all * all / (of_pictures * of_pictures / (n - 1) + of_raters * of_raters / (j - 1));
     quality.with_judge_noise =
         interval_about(*quality.points, all, degrees, "student, pictures and raters");
   }

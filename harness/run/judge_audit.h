@@ -45,9 +45,11 @@ struct JudgeQuality {
   std::string run = {}, judge = {}, name = {};
   JudgeCounts counts = {};
   std::optional<double> points = {};  // mean over pictures, of the means over their answers
+  std::int64_t pictures = 0;
+  double variance_of_pictures = 0;
   std::map<std::string, double> by_group = {};
   std::optional<metrics::Interval> of_pictures = {};  // what other pictures would give
-  // And what another order, repetition or judge would give: over all raters of the run.
+  // And what another judge or repetition would give: over all of the run. Needs two of them.
   std::optional<metrics::Interval> with_judge_noise = {};
   // Pairs in which the better answer depends on which was shown first; a tie in one order only
   // counts half.
