@@ -89,13 +89,13 @@ Picture::Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCo
     : name_(std::move(name)), file_(std::move(file)), rule_(rule), codec_(std::move(codec)) {}
 
 std::vector<std::byte> Picture::bytes() const {
-  if (empty()) throw Error(Kind::data, "the question has no picture");
+  if (file_.path.empty()) throw Error(Kind::data, "the question has no picture");
   if (!file_.region && rule_.longest_side <= 0) return file_bytes(file_.path);
   return codec_->encode_png(decode());
 }
 
 Image Picture::decode() const {
-  if (empty()) throw Error(Kind::data, "the question has no picture");
+  if (file_.path.empty()) throw Error(Kind::data, "the question has no picture");
   const auto bytes = file_bytes(file_.path);
   Image image = codec_->decode(bytes);
   if (file_.region) image = crop(image, *file_.region);
