@@ -57,7 +57,7 @@ struct Replacement {
   std::string_view from = {}, to = {};
 };
 // Brackets in all their forms, and what nobody sees: zero width, direction, tags.
-constexpr std::array<Replacement, 24> kReplacements = {{
+constexpr std::array<Replacement, 20> kReplacements = {{
     {"[", "("},
     {"]", ")"},
     {"\xEF\xBC\xBB", "("},  // full-width [
@@ -68,10 +68,6 @@ constexpr std::array<Replacement, 24> kReplacements = {{
     {"\xE3\x80\x91", ")"},
     {"\xE3\x80\x9A", "("},  // white square
     {"\xE3\x80\x9B", ")"},
-    {"<|", "< |"},
-    {"|>", "| >"},
-    {"<<", "< <"},
-    {"</", "< /"},
     {"\xE2\x80\x8B", ""},  // zero width space, joiners, marks
     {"\xE2\x80\x8C", ""},
     {"\xE2\x80\x8D", ""},
@@ -114,6 +110,10 @@ std::string without_delimiters(std::string_view text) {
     if (c == '\r') {
       if (!text.substr(1).starts_with('\n')) out += '\n';
     } else if (c >= 0x20 || c == '\n' || c == '\t') {
+      // "<|", "<<", "</" and "|>" are taken apart, also where they overlap.
+      const bool tag = !out.empty() && ((out.back() == '<' && (c == '|' || c == '<' || c == '/')) ||
+                                        (out.back() == '|' && c == '>'));
+      if (tag) out += ' ';
       out += text.front();
     }
     text.remove_prefix(1);

@@ -39,9 +39,9 @@ struct JudgedTexts {
 // With every text made neutral().
 std::string filled(const JudgePrompt& prompt, const JudgedTexts& texts);
 
-// A text that holds no delimiter: square brackets become round ones, "<|" and "<<" are taken apart,
-// a role at the start of a line ("System:", "### Human:", "Assistant 2:") is quoted with "| ",
-// control and invisible characters are dropped, bytes that are no UTF-8 replaced. A text without
+// A text that holds no delimiter: square brackets become round ones, "<|", "<<" and "</" are taken
+// apart, a role at the start of a line ("System:", "### Human:", "Assistant 2:") is quoted with "|
+// ", control and invisible characters are dropped, bytes that are no UTF-8 replaced. A text without
 // any of these stays as it is.
 std::string neutral(std::string_view text);
 
