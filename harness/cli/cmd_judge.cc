@@ -161,6 +161,7 @@ class Judge {
     scoring.threads = options_.threads;
     run::ScoreOptions options = scoring.score_options();
     options.judge = setup_;
+    options.encoder = stored_encoder(manifest);
     options.stop = context_.stop;
     const auto codec = imaging::make_codec();
     const std::vector<run::Task> tasks =

@@ -34,6 +34,7 @@ int score(const ScoreCommand& options, const Context& context) {
   const std::vector<run::Task> tasks =
       stored_tasks(manifest, options.data_root, scoring.metric.threads, codec);
   scoring.judge = stored_judge(manifest, options.judge);
+  scoring.encoder = stored_encoder(manifest);
   const store::Summary summary =
       run::score(tasks, *codec, folder, {manifest.run, manifest.model, manifest.label}, scoring);
   line.finish();

@@ -68,6 +68,7 @@ class Command {
 
 void add_run(Command& program, Context& context);
 void add_score(Command& program, Context& context);
+void add_embed(Command& program, Context& context);
 void add_judge(Command& program, Context& context);
 void add_report(Command& program, Context& context);
 void add_leaderboard(Command& program, Context& context);

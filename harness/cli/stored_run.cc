@@ -85,6 +85,15 @@ std::optional<run::JudgeSetup> stored_judge(const store::Manifest& manifest,
   return run::setup_of(*found);
 }
 
+std::optional<run::EncoderSetup> stored_encoder(const store::Manifest& manifest) {
+  const auto last = manifest.options_used.find("encoder");
+  if (last == manifest.options_used.end()) return {};
+  const auto found = manifest.encoders.find(last->second);
+  if (found == manifest.encoders.end())
+    throw Error(Kind::data, "run.json: encoders: no '" + printable(last->second, 40) + "'");
+  return run::encoder_of(found->second);
+}
+
 std::vector<Outcome> stored_outcomes(const store::RunFolder& folder, const std::string& run) {
   std::vector<Outcome> outcomes;
   if (!std::filesystem::exists(folder.outcomes()))

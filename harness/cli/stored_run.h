@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/cli/run_options.h"
+#include "harness/run/embed.h"
 #include "harness/run/judge.h"
 #include "harness/store/manifest.h"
 
@@ -26,6 +27,9 @@ ScoringOptions stored_scoring(const store::Manifest& manifest);
 // one that judged last. Kind::usage names what there is.
 std::optional<run::JudgeSetup> stored_judge(const store::Manifest& manifest,
                                             const std::string& asked);
+
+// The encoder whose similarities the summary shows: the one asked last, if any.
+std::optional<run::EncoderSetup> stored_encoder(const store::Manifest& manifest);
 
 // All outcomes of a run that was scored.
 std::vector<Outcome> stored_outcomes(const store::RunFolder& folder, const std::string& run);

@@ -159,6 +159,12 @@ Plan extended(Plan plan, const std::vector<std::string>& more) {
   return plan;
 }
 
+std::vector<Outcome> outcomes_of(const std::vector<Marked>& marked) {
+  std::vector<Outcome> outcomes;
+  for (const Marked& one : marked) outcomes.push_back(one.outcome);
+  return outcomes;
+}
+
 store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& marked,
                                 const Plan& plan) {
   const auto shown = static_cast<std::int64_t>(task.samples.size());
@@ -187,6 +193,8 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
   const Answers answers = recorded_answers(folder, name.run);
   const Answers judgements =
       options.judge ? recorded_answers(folder, name.run, kJudgements) : Answers{};
+  const Answers embeddings =
+      options.encoder ? recorded_answers(folder, name.run, kEmbeddings) : Answers{};
   store::Summary summary{.run = name.run, .model = name.model, .label = name.label};
   store::WholeFile outcomes(folder.outcomes());
   outcomes.write(store::file_header("outcomes", name.run) + "\n");
@@ -195,11 +203,12 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
     const Plan plan = extended(task.suite->plan(), options.more_metrics);
     summary.tasks.push_back(task_summary(task, all, plan));
     if (options.judge) {
-      std::vector<Outcome> judged;
-      for (const Marked& one : all) judged.push_back(one.outcome);
-      const Judging judging(*options.judge, judged);
+      const Judging judging(*options.judge, outcomes_of(all));
       add_points(all, judging.judged(judgements), options.judge->both_orders);
     }
+    if (options.encoder)
+      add_similarities(all,
+                       Embedding(*options.encoder, outcomes_of(all)).embeddings(embeddings));
     measure_answers(all, plan);
     for (const Marked& one : all)
       outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "harness/core/suite.h"
+#include "harness/run/embed.h"
 #include "harness/run/judge.h"
 #include "harness/run/stop.h"
 #include "harness/run/task.h"
@@ -24,6 +25,7 @@ struct ScoreOptions {
   double map_sigma = 0;  // Gaussian blur of the up-sampled map, in pixels; 0: none
   std::vector<std::string> more_metrics = {};  // values beside those of the task, by name
   std::optional<JudgeSetup> judge = {};        // whose points are read; empty: nobody's
+  std::optional<EncoderSetup> encoder = {};    // whose embeddings are read; empty: nobody's
   const StopFlag* stop = nullptr;
   std::function<void(const std::string& what, std::int64_t done, std::int64_t of)> progress = {};
 };

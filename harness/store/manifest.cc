@@ -34,6 +34,7 @@ std::string json_of(const Manifest& m) {
                {"complete", m.complete},
                {"partial", m.partial}};
   if (!m.judges.empty()) json["judges"] = m.judges;
+  if (!m.encoders.empty()) json["encoders"] = m.encoders;
   return pretty(json);
 }
 
@@ -71,6 +72,7 @@ Manifest read_manifest(const std::filesystem::path& file) {
   fields.read("complete", m.complete);
   fields.read("partial", m.partial);
   if (fields.has("judges")) fields.read("judges", m.judges);
+  if (fields.has("encoders")) fields.read("encoders", m.encoders);
   return m;
 }
 

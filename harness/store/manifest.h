@@ -30,6 +30,8 @@ struct Manifest {
   std::string started = {}, finished = {};       // UTC, RFC 3339; finished empty: not yet
   // Who judged the answers, by id: model, its options and facts, prompt, decoding.
   std::map<std::string, std::map<std::string, std::string>> judges = {};
+  // Who gave the answers embeddings, by id: model, its options and facts.
+  std::map<std::string, std::map<std::string, std::string>> encoders = {};
   std::int64_t dropped_records = 0;  // torn or foreign journal records cut so far
   bool complete = false, partial = false;
 };
