@@ -36,24 +36,24 @@ int embed(const EmbedCommand& options, const Context& context) {
     throw Error(Kind::data, printable(folder.path().string()) +
                                 ": no answer with a reference to compare it with; tasks of "
                                 "reasoning have them");
-  const auto adapter = entry.make(
-      arguments, {.batch_size = options.batch_size,
-                  .threads = options.threads > 0 ? options.threads : available_threads(),
-                  .device = options.device});
+  const auto adapter =
+      entry.make(arguments, {.batch_size = options.batch_size,
+                             .threads = options.threads > 0 ? options.threads : available_threads(),
+                             .device = options.device});
   setup.model_facts = adapter->facts();
   const run::Embedding embedding(setup, outcomes);
   manifest.encoders[setup.id()] = setup.facts();
   store::write_whole(folder.manifest(), json_of(manifest));
 
   ProgressLine line(context.terminal.err_is_tty, options.quiet);
-  const run::PredictResult asked = run::embed(
-      embedding, *adapter, folder, manifest.run,
-      {.batch_size = options.batch_size,
-       .stop = context.stop,
-       .progress = [&](const run::Progress& p) {
-         line.show("embedding", p.done, p.samples, p.resumed,
-                   p.failed > 0 ? std::to_string(p.failed) + " failed" : "");
-       }});
+  const run::PredictResult asked =
+      run::embed(embedding, *adapter, folder, manifest.run,
+                 {.batch_size = options.batch_size,
+                  .stop = context.stop,
+                  .progress = [&](const run::Progress& p) {
+                    line.show("embedding", p.done, p.samples, p.resumed,
+                              p.failed > 0 ? std::to_string(p.failed) + " failed" : "");
+                  }});
   line.finish();
   if (context.stop->asked()) {
     warn("stopped after " + std::to_string(asked.progress.done) + " of " +
@@ -89,7 +89,8 @@ void add_embed(Command& program, Context& context) {
       "embed", "similarity (SBERT) of recorded answers and their references, by an encoder");
   auto options = std::make_shared<EmbedCommand>();
   command.word("run", options->run, "run folder", Command::Need::required)
-      .option("encoder", options->encoder, "adapter that embeds: minilm, or any that gives `embedding`")
+      .option("encoder", options->encoder,
+              "adapter that embeds: minilm, or any that gives `embedding`")
       .option("encoder_args", options->encoder_args, "its options: name=value,name=value")
       .option("batch_size", options->batch_size, "most texts at once; 0: as the encoder likes")
       .option("device", options->device, "cpu or cuda:N, for adapters that have a choice")

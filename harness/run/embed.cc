@@ -122,15 +122,15 @@ PredictResult embed(const Embedding& embedding, Adapter& adapter, const store::R
   return predict({&embedding.task(), 1}, encoder, nullptr, folder, run, options);
 }
 
-void add_similarities(
-    std::vector<Marked>& marked,
-    const std::map<std::string, std::vector<float>, std::less<>>& embeddings) {
+void add_similarities(std::vector<Marked>& marked,
+                      const std::map<std::string, std::vector<float>, std::less<>>& embeddings) {
   for (Marked& one : marked)
     for (Mark& mark : one.outcome.marks)
       for (std::size_t i = 0; i < mark.answers.size(); ++i) {
         const Answer& answer = one.outcome.answers[i];
         if (!is_compared(answer) || !mark.answers[i].unscored_because.empty()) continue;
-        const auto text = embeddings.find(answer.text), reference = embeddings.find(answer.reference);
+        const auto text = embeddings.find(answer.text),
+                   reference = embeddings.find(answer.reference);
         if (text == embeddings.end() || reference == embeddings.end()) continue;
         if (const auto cosine = metrics::cosine(text->second, reference->second))
           mark.answers[i].values["sbert"] = *cosine;

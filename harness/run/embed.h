@@ -49,8 +49,7 @@ PredictResult embed(const Embedding& embedding, Adapter& adapter, const store::R
                     const std::string& run, PredictOptions options);
 
 // Puts the cosine of each answer and its reference into the marks: "sbert".
-void add_similarities(
-    std::vector<Marked>& marked,
-    const std::map<std::string, std::vector<float>, std::less<>>& embeddings);
+void add_similarities(std::vector<Marked>& marked,
+                      const std::map<std::string, std::vector<float>, std::less<>>& embeddings);
 
 }  // namespace looktwice::run

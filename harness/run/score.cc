@@ -207,8 +207,7 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
       add_points(all, judging.judged(judgements), options.judge->both_orders);
     }
     if (options.encoder)
-      add_similarities(all,
-                       Embedding(*options.encoder, outcomes_of(all)).embeddings(embeddings));
+      add_similarities(all, Embedding(*options.encoder, outcomes_of(all)).embeddings(embeddings));
     measure_answers(all, plan);
     for (const Marked& one : all)
       outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
