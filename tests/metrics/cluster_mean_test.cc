@@ -33,9 +33,9 @@ ClusterMean filled(const nlohmann::json& clusters, Pooling pooling, bool backwar
 
 TEST(ClusterMean, EqualsNumpy) {
   const auto golden = golden_json("cluster_mean.json");
-  for (const auto& [pooling, name] : {std::pair(Pooling::clusters, "clusters"),
-                                      std::pair(Pooling::values, "values"),
-                                      std::pair(Pooling::balanced, "balanced")}) {
+  for (const auto& [pooling, name] :
+       {std::pair(Pooling::clusters, "clusters"), std::pair(Pooling::values, "values"),
+        std::pair(Pooling::balanced, "balanced")}) {
     const Value value = filled(golden["clusters"], pooling).value({});
     EXPECT_NEAR(*value.value, golden["means"][name].get<double>(), 1e-14) << name;
     EXPECT_EQ(value.used, golden["means"]["used"].get<int>());
@@ -110,7 +110,8 @@ TEST(ClusterMean, TheIntervalCovers) {
     for (int c = 0; c < kClusters; ++c) {
       const double centre = 0.1 + 0.5 * uniform(generator);  // mean 0.35
       std::vector<double> values;
-      for (int v = 0; v < 2 + c % 3; ++v) values.push_back(centre + 0.2 * (uniform(generator) - 0.5));
+      for (int v = 0; v < 2 + c % 3; ++v)
+        values.push_back(centre + 0.2 * (uniform(generator) - 0.5));
       mean.add(std::to_string(trial) + " " + std::to_string(c), true, values);
     }
     const Value value = mean.value({.resamples = 400});

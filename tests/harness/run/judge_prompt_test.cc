@@ -21,15 +21,19 @@ TEST(JudgePrompt, LlavaIsVerbatim) {
   const std::string text = filled(prompt, {.question = "What?", .first = "ref", .second = "cand"});
   EXPECT_EQ(
       text,
-      "[Context]\n\n\n[Question]\nWhat?\n\n[Assistant 1]\nref\n\n[End of Assistant 1]\n\n[Assistant "
+      "[Context]\n\n\n[Question]\nWhat?\n\n[Assistant 1]\nref\n\n[End of Assistant "
+      "1]\n\n[Assistant "
       "2]\ncand\n\n[End of Assistant 2]\n\n[System]\nWe would like to request your feedback on the "
       "performance of two AI assistants in response to the user question displayed above. The user "
-      "asks the question on observing an image. For your reference, the visual content in the image "
+      "asks the question on observing an image. For your reference, the visual content in the "
+      "image "
       "is represented with a few sentences describing the image. \nPlease rate the helpfulness, "
-      "relevance, accuracy, level of details of their responses. Each assistant receives an overall "
+      "relevance, accuracy, level of details of their responses. Each assistant receives an "
+      "overall "
       "score on a scale of 1 to 10, where a higher score indicates better overall performance.\n"
       "Please first output a single line containing only two values indicating the scores for "
-      "Assistant 1 and 2, respectively. The two scores are separated by a space.\nIn the subsequent "
+      "Assistant 1 and 2, respectively. The two scores are separated by a space.\nIn the "
+      "subsequent "
       "line, please provide a comprehensive explanation of your evaluation, avoiding any potential "
       "bias and ensuring that the order in which the responses were presented does not affect your "
       "judgment.");
@@ -83,8 +87,8 @@ TEST(JudgePrompt, PreferencesAreOneOfThree) {
 }
 
 TEST(JudgePrompt, HarmlessTextStaysAsItIs) {
-  for (const char* text : {"A scratch, 3 mm (about); it's 20% dark.", "Zeile\nzwei: ä, 中文, \xF0\x9F\x98\x80",
-                           "a < b, c > d"})
+  for (const char* text : {"A scratch, 3 mm (about); it's 20% dark.",
+                           "Zeile\nzwei: ä, 中文, \xF0\x9F\x98\x80", "a < b, c > d"})
     EXPECT_EQ(neutral(text), text);
 }
 

@@ -214,7 +214,8 @@ TEST_F(JudgeTest, EmptyAnswersAndUnansweredSamplesAreNotJudged) {
 TEST_F(JudgeTest, PreferencesOverAnotherRun) {
   const std::vector<Outcome> ours = {outcome("a", {"long answer"}), outcome("b", {"x"})},
                              theirs = {outcome("a", {"short"}), outcome("b", {"longer"})};
-  JudgeSetup setup{.model = "scripted", .prompt = judge_prompt_named("pairwise"), .against = "other"};
+  JudgeSetup setup{
+      .model = "scripted", .prompt = judge_prompt_named("pairwise"), .against = "other"};
   Scripted adapter([](const std::string& prompt, std::uint64_t) -> Prediction {
     const auto between = [&](const std::string& open, const std::string& close) {
       const std::size_t begin = prompt.find(open) + open.size();
@@ -249,7 +250,8 @@ TEST_F(JudgeTest, ASetupComesBackFromTheManifest) {
 TEST_F(JudgeTest, TheAuditFindsWhatWasPutIn) {
   std::vector<Outcome> outcomes;
   for (int i = 0; i < 8; ++i)
-    outcomes.push_back(outcome("s" + std::to_string(i), {std::string(static_cast<std::size_t>(i + 2), 'x')}));
+    outcomes.push_back(
+        outcome("s" + std::to_string(i), {std::string(static_cast<std::size_t>(i + 2), 'x')}));
   JudgeSetup setup = llava();
   setup.repeats = 2;
   Scripted adapter(by_length);
