@@ -3,12 +3,14 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "adapters/catalogue.h"
 #include "adapters/kernels/device.h"
 #include "adapters/libtorch.h"
+#include "adapters/openai/transport.h"
 #include "harness/cli/command.h"
 #include "harness/cli/formats.h"
 #include "harness/cli/print.h"
@@ -108,6 +110,27 @@ Check native_models() {
           .health = Health::absent};
 }
 
+// Never the key itself, nor a part of it.
+std::vector<Check> remote_models() {
+  const char* key = std::getenv("OPENAI_API_KEY");
+  const bool has_key = key && *key;
+  const char* base = std::getenv("OPENAI_BASE_URL");
+  const fs::path cache = usual_answer_cache();
+  std::error_code failed;
+  const auto bytes = fs::file_size(cache, failed);
+  return {
+      {.name = "remote models", .found = openai::transport_version()},
+      {.name = "OPENAI_API_KEY",
+       .found = std::string(has_key ? "set" : "not set") +
+                (base && *base ? ", OPENAI_BASE_URL is set" : ""),
+       .advice =
+           has_key ? "" : "for paid models; servers of your own need none: docs/remote_models.md",
+       .health = has_key ? Health::good : Health::absent},
+      {.name = "cache of answers",
+       .found = failed ? "none yet" : cache.string() + ", " + std::to_string(bytes >> 10) + " KiB",
+       .health = failed ? Health::absent : Health::good}};
+}
+
 std::vector<Check> data(const fs::path& root) {
   std::vector<Check> checks;
   for (const DatasetEntry& entry : datasets::dataset_catalogue()) {
@@ -136,6 +159,7 @@ int doctor(const fs::path& data_root, bool json, const Context& context) {
                             disk()};
   for (Check& check : cuda()) checks.push_back(std::move(check));
   checks.push_back(native_models());
+  for (Check& check : remote_models()) checks.push_back(std::move(check));
   std::string models;
   for (const AdapterEntry& entry : adapters::adapter_catalogue())
     models += (models.empty() ? "" : ", ") + entry.name;

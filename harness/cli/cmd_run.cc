@@ -46,6 +46,7 @@ class Run {
     const run::PredictResult predicted = predict(folder);
     manifest_.dropped_records += predicted.dropped_records;
     if (context_.stop->asked()) return stopped(folder, predicted.progress);
+    if (!predicted.stopped_because.empty()) return stopped_early(folder, predicted);
     const store::Summary summary = score(folder);
     if (context_.stop->asked()) return stopped(folder, predicted.progress);
     return finish(folder, summary, predicted);
@@ -64,6 +65,8 @@ class Run {
     if (options_.limit < 0) throw Error(Kind::usage, "--limit: expected a whole number from 1");
     if (options_.num_fewshot < 0 || options_.num_fewshot > 10000)
       throw Error(Kind::usage, "--num_fewshot: expected 0 to 10000");
+    if (!(options_.max_cost >= 0)) throw Error(Kind::usage, "--max_cost: expected dollars");
+    (void)options_.answer_cache();
     (void)options_.batch();
     (void)options_.tolerated(1);
     entry_ = adapter_named(options_.model);
@@ -88,7 +91,9 @@ class Run {
     Setting setting{.batch_size = options_.batch(),
                     .threads = score_options_.metric.threads,
                     .seed = options_.scoring.seed,
-                    .device = options_.device};
+                    .device = options_.device,
+                    .cache = options_.answer_cache(),
+                    .max_cost = options_.max_cost};
     if (entry_.recorded) {
       setting.sample_of = run::sample_lookup(tasks_);
       for (const run::Task& task : tasks_)
@@ -104,9 +109,13 @@ class Run {
     manifest_.label = options_.label.empty() ? entry_.name : options_.label;
     manifest_.model_args_asked = arguments_;
     manifest_.model_facts = adapter_->facts();
+    // They change how answers are got, never an answer: a run that is gone on with may have others.
+    for (const std::string& name : entry_.incidental)
+      if (auto option = manifest_.model_args_used.extract(name))
+        manifest_.options_used["model_args." + name] = std::move(option.mapped());
     for (std::size_t i = 0; i < context_.words.size(); ++i)
       manifest_.options_asked[std::to_string(i + 1)] = valid_utf8(context_.words[i]);
-    manifest_.options_used = deciding_options(options_);
+    manifest_.options_used.merge(deciding_options(options_));
     manifest_.options_used.merge(options_.scoring.as_used());
     manifest_.options_used["data_root"] = fs::absolute(options_.data_root).string();
     for (const run::Task& task : tasks_) {
@@ -157,15 +166,14 @@ class Run {
   run::PredictResult predict(const store::RunFolder& folder) {
     std::int64_t samples = 0;
     for (const run::Task& task : tasks_) samples += static_cast<std::int64_t>(task.samples.size());
-    const run::PredictOptions options{
-        .batch_size = options_.batch(),
-        .half_maps = options_.map_dtype == "float16",
-        .max_failed = options_.tolerated(samples),
-        .stop = context_.stop,
-        .progress = [this](const run::Progress& p) {
-          line_.show("answering", p.done, p.samples, p.resumed,
-                     p.failed > 0 ? std::to_string(p.failed) + " failed" : "");
-        }};
+    const run::PredictOptions options{.batch_size = options_.batch(),
+                                      .half_maps = options_.map_dtype == "float16",
+                                      .max_failed = options_.tolerated(samples),
+                                      .stop = context_.stop,
+                                      .progress = [this](const run::Progress& p) {
+                                        line_.show("answering", p.done, p.samples, p.resumed,
+                                                   extra(p));
+                                      }};
     run::PredictResult result =
         run::predict(tasks_, *adapter_, codec_, folder, manifest_.run, options);
     line_.finish();
@@ -174,6 +182,21 @@ class Run {
       warn(std::to_string(result.dropped_records) +
            " damaged records of predictions.jsonl were cut out and answered again");
     return result;
+  }
+
+  // "3 failed  $0.12 of about $3.40"
+  std::string extra(const run::Progress& p) const {
+    std::string text = p.failed > 0 ? std::to_string(p.failed) + " failed" : "";
+    const Spending spending = adapter_->spending();
+    if (!spending.priced) return text;
+    char money[64];
+    const std::int64_t answered = p.done - p.resumed;
+    const double all = answered > 0 ? spending.dollars / static_cast<double>(answered) *
+                                          static_cast<double>(p.samples - p.resumed)
+                                    : 0;
+    std::snprintf(money, sizeof money, p.done < p.samples ? "$%.2f of about $%.2f" : "$%.2f",
+                  spending.dollars, all);
+    return text + (text.empty() ? "" : "  ") + money;
   }
 
   store::Summary score(const store::RunFolder& folder) {
@@ -190,6 +213,15 @@ class Run {
          " samples; the same command goes on: " + folder.path().string());
     store::write_whole(folder.manifest(), json_of(manifest_));
     return 128 + context_.stop->signal;
+  }
+
+  int stopped_early(const store::RunFolder& folder, const run::PredictResult& predicted) {
+    line_.finish();
+    warn(predicted.stopped_because);
+    warn("stopped after " + std::to_string(predicted.progress.done) + " of " +
+         std::to_string(predicted.progress.samples) + " samples: " + folder.path().string());
+    store::write_whole(folder.manifest(), json_of(manifest_));
+    return static_cast<int>(Kind::incomplete);
   }
 
   int finish(const store::RunFolder& folder, const store::Summary& summary,

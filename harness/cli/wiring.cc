@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <set>
 #include <sstream>
@@ -132,6 +133,17 @@ AdapterEntry adapter_named(const std::string& name) {
 
 DatasetEntry dataset_named(const std::string& name) {
   return entry_named("data set", name, datasets::dataset_catalogue());
+}
+
+std::filesystem::path usual_answer_cache() {
+  const auto variable = [](const char* name) -> std::filesystem::path {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+  };
+  const std::filesystem::path below = std::filesystem::path("looktwice") / "answers.sqlite";
+  if (const auto cache = variable("XDG_CACHE_HOME"); cache.is_absolute()) return cache / below;
+  if (const auto home = variable("HOME"); !home.empty()) return home / ".cache" / below;
+  return {};
 }
 
 std::vector<std::string> list_of(const std::string& text) {

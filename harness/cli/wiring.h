@@ -39,6 +39,9 @@ run::Task loaded_task(const TaskName& name, const TaskLoading& loading);
 AdapterEntry adapter_named(const std::string& name);
 DatasetEntry dataset_named(const std::string& name);
 
+// $XDG_CACHE_HOME/looktwice/answers.sqlite, else ~/.cache/looktwice/answers.sqlite; empty: no home.
+std::filesystem::path usual_answer_cache();
+
 // "a,b" to its words, empty ones left out.
 std::vector<std::string> list_of(const std::string& text);
 // Kind::usage unless it is a level of confidence.

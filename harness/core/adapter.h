@@ -37,6 +37,12 @@ class Outbox {
   virtual void push(Prediction prediction) = 0;
 };
 
+// What answering has cost so far, since the adapter was made.
+struct Spending {
+  bool priced = false;  // the price of the model is known
+  double dollars = 0;
+};
+
 class Adapter {
  public:
   virtual ~Adapter() = default;
@@ -48,6 +54,15 @@ class Adapter {
   virtual std::vector<Prediction> answer(std::span<const Request> batch);
   // Facts for run.json: weights hash, version of the peer, device used ...
   virtual std::map<std::string, std::string> facts() const { return {}; }
+  // For the progress line; also while serve() runs, in the thread that pushes.
+  virtual Spending spending() const { return {}; }
+};
+
+// The cache of paid answers.
+struct AnswerCache {
+  enum class Mode { off, read, write };  // write reads, too
+  Mode mode = Mode::off;
+  std::filesystem::path file = {};
 };
 
 // How serve() is to be run; the same for every adapter.
@@ -56,6 +71,8 @@ struct Setting {
   int threads = 1;
   std::uint64_t seed = 0;
   std::string device = "cpu";
+  AnswerCache cache = {};
+  double max_cost = 0;  // dollars that this start may spend; 0: no bound
   // Only for adapters that look answers up by name (recorded = true): request key -> sample id.
   // Empty for all others.
   std::function<std::string(const std::string& key)> sample_of = {};
@@ -72,6 +89,9 @@ struct AdapterEntry {
   std::string name = {}, summary = {};
   std::vector<OptionInfo> options = {};
   bool recorded = false;  // looks answers up by sample id and so is told the ids
+  // Options that change how answers are got, but never an answer (time-outs, connections): a run
+  // that is gone on with may have others.
+  std::vector<std::string> incidental = {};
   std::function<std::unique_ptr<Adapter>(const Arguments&, const Setting&)> make = {};
   std::function<Arguments(const Arguments&)> as_used = {};
 };

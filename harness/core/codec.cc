@@ -90,6 +90,7 @@ std::string json_of(const Prediction& p, std::string_view sample, const StoredMa
   if (!p.text.empty()) json["text"] = valid_utf8(p.text);
   if (p.score) json["score"] = *p.score;
   if (!map.file.empty()) json["map"] = {{"file", map.file}, {"crc", map.crc}};
+  if (!p.likelihoods.empty()) json["likelihoods"] = p.likelihoods;
   if (p.usage.input_tokens || p.usage.output_tokens)
     json["usage"] = {{"input_tokens", p.usage.input_tokens},
                      {"output_tokens", p.usage.output_tokens}};
@@ -107,6 +108,8 @@ StoredPrediction prediction_of(std::string_view text) {
   p.status = status_of(json);
   p.text = field_or<std::string>(json, "text", "", "text");
   p.score = maybe<double>(json, "score", "a number");
+  p.likelihoods =
+      field_or<std::map<std::string, double>>(json, "likelihoods", {}, "letters and numbers");
   p.error = field_or<std::string>(json, "error", "", "text");
   if (json.contains("usage")) {
     const Json& usage = json.at("usage");

@@ -75,6 +75,17 @@ struct Decoding {
   std::vector<std::string> stop = {};
 };
 
+// How pictures travel to a model behind a server. Models in the process have processors of their
+// own. A file that fits and has the right format is sent as it is.
+struct PictureForm {
+  enum class Scaling { bicubic, area };  // Pillow's, OpenCV's
+  int side = 1024;                       // fits into side x side, the aspect kept; 0: any size
+  bool enlarge = false;                  // small ones are made as large as fits
+  Scaling scaling = Scaling::bicubic;
+  int jpeg_quality = 0;     // 0: as PNG, or the file's own format where nothing was scaled
+  std::string detail = {};  // "low", "high", "auto"; empty: left to the server
+};
+
 // What a suite asks about one sample. The runner makes a Request of it.
 struct Question {
   std::string system = {};
@@ -83,6 +94,7 @@ struct Question {
   Wanted wanted = {};
   Decoding decoding = {};
   PictureRule pictures = {};
+  PictureForm sent = {};
   // Asked without the dialogue so far; when it is refused, the sample's other questions are asked
   // all the same.
   bool alone = false;
@@ -126,11 +138,15 @@ struct Prediction {
   std::optional<double> score = {};  // larger = more anomalous; any finite value
   std::optional<AnomalyMap> map = {};
   std::vector<float> embedding = {};  // of the question's text
-  // About this answer, where a server tells: "model" as it calls itself, "fingerprint".
+  // About this answer, where a server tells: "model" as it calls itself, "fingerprint", "finish"
+  // (why it ended early).
   std::map<std::string, std::string> facts = {};
+  // Option letter -> probability among the options, where a model tells it.
+  std::map<std::string, double> likelihoods = {};
   Usage usage = {};
   std::vector<Span> spans = {};  // to timing.jsonl, never to predictions.jsonl
   std::string error = {};        // why it failed or was refused
+  bool paid = false;             // synced to the disk at once; never written down
 };
 
 // One question of a sample, what was answered and what a good answer says.

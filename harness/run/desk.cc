@@ -195,8 +195,11 @@ void Desk::record(const Open& open, Prediction& prediction) {
   const Clock::time_point pushed = Clock::now();
   if (const std::string flaw = flaw_of(prediction);
       prediction.status == Status::answered && !flaw.empty())
-    prediction = {
-        .key = prediction.key, .status = Status::failed, .spans = prediction.spans, .error = flaw};
+    prediction = {.key = prediction.key,
+                  .status = Status::failed,
+                  .spans = prediction.spans,
+                  .error = flaw,
+                  .paid = prediction.paid};
   StoredMap map;
   std::vector<std::filesystem::path> files;
   if (prediction.status == Status::answered && prediction.map) {
@@ -204,7 +207,7 @@ void Desk::record(const Open& open, Prediction& prediction) {
     files.push_back(folder_.path() / map.file);
   }
   const Sample& sample = tasks_[open.task].samples[open.sample];
-  journal_.append(json_of(prediction, sample.id, map), files);
+  journal_.append(json_of(prediction, sample.id, map), files, prediction.paid);
   timing_.append(timing_line(prediction.key, pushed - open.taken, prediction.spans));
 }
 

@@ -33,7 +33,16 @@ PredictResult predict(std::span<const Task> tasks, Adapter& adapter,
   journal.sync();
   timing.flush();
   if (desk.failure()) std::rethrow_exception(desk.failure());
-  if (failure) std::rethrow_exception(failure);
+  if (failure) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const Error& error) {
+      if (error.kind() != Kind::incomplete) throw;
+      return {.progress = desk.progress(),
+              .dropped_records = journal.recovered().damaged + journal.recovered().foreign,
+              .stopped_because = error.what()};
+    }
+  }
   const bool complete = desk.all_done();
   if (complete)
     journal.compact([](std::string_view object) { return prediction_of(object).prediction.key; });

@@ -35,6 +35,7 @@ struct PredictOptions {
 struct PredictResult {
   Progress progress = {};
   std::int64_t dropped_records = 0;  // damaged or foreign journal records cut out at the start
+  std::string stopped_because = {};  // the adapter's reason to end early (Kind::incomplete)
   bool complete = false;             // every question has an answer, a refusal or a failure
 };
 

@@ -10,6 +10,7 @@
 #include "harness/core/error.h"
 #include "tests/support/pictures.h"
 #include "tests/support/queues.h"
+#include "tests/support/web_server.h"
 
 namespace looktwice {
 
@@ -46,6 +47,12 @@ Arguments arguments_for(const std::string& adapter, const TemporaryFolder& folde
   if (adapter == "process")
     return {
         {"command", "sh '" LOOKTWICE_SOURCE_DIR "/scripts/adapters/examples/shell_adapter.sh'"}};
+  if (adapter == "openai") {
+    static looktwice::testing::WebServer server([](const auto&, looktwice::testing::Line& line) {
+      line.send(looktwice::testing::response(200, looktwice::testing::completion("Yes")));
+    });
+    return {{"model", "test-model"}, {"base_url", server.url()}};
+  }
   return {};
 }
 
