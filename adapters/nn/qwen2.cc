@@ -1,0 +1,382 @@
+#include "adapters/nn/qwen2.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "adapters/nn/layers.h"
+#include "adapters/nn/row_products.h"
+#include "harness/core/error.h"
+#include "harness/core/json_value.h"
+
+namespace looktwice::nn {
+namespace {
+
+using at::Tensor;
+
+constexpr std::int64_t kFewRows = 8;  // above, turning bf16 weights to fp32 for a matrix product is cheaper
+
+// What the layers need of one call, the same for all of them.
+struct Turn {
+  Tensor cos, sin;  // [n, head_size / 2], compute type
+};
+
+WeightBits bits_of(at::ScalarType type) {
+  LOOKTWICE_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
+  return type == at::kFloat ? WeightBits::fp32 : type == at::kBFloat16 ? WeightBits::bf16 : WeightBits::fp16;
+}
+
+// x [n, in] in the compute type.
+Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (x.is_cuda() || (x.size(0) > kFewRows && weight.scalar_type() == x.scalar_type()))
+    return at::linear(x, weight, bias);
+  if (x.size(0) > kFewRows) return at::linear(x, weight.to(at::kFloat), bias);
+  const Tensor rows = x.contiguous();
+  Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  row_products(rows.const_data_ptr<float>(), x.size(0), weight.const_data_ptr(), bits_of(weight.scalar_type()),
+               bias.defined() ? bias.const_data_ptr<float>() : nullptr, weight.size(0), weight.size(1),
+               y.mutable_data_ptr<float>());
+  return y;
+}
+Tensor product(const Tensor& x, const Linear& linear) { return product(x, linear.weight, linear.bias); }
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  if (!x.is_cuda()) {
+    const Tensor rows = x.contiguous();
+    Tensor y = at::empty_like(rows);
+    rms_norm_rows(rows.const_data_ptr<float>(), rows.numel() / rows.size(-1), rows.size(-1),
+                  weight.const_data_ptr<float>(), static_cast<float>(eps), y.mutable_data_ptr<float>());
+    return y;
+  }
+  const Tensor wide = x.to(at::kFloat);
+  const Tensor scale = at::rsqrt(wide.square().mean(-1, true) + eps);
+  return weight * (wide * scale).to(x.scalar_type());
+}
+
+// x [n, heads, size]
+Tensor rotated(Tensor x, const Turn& turn) {
+  if (!x.is_cuda()) {
+    x = x.contiguous();
+    rotate_rows(x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.size(2), turn.cos.const_data_ptr<float>(),
+                turn.sin.const_data_ptr<float>());
+    return x;
+  }
+  const std::int64_t half = x.size(2) / 2;
+  const Tensor first = x.narrow(2, 0, half), second = x.narrow(2, half, half);
+  const Tensor cos = turn.cos.unsqueeze(1), sin = turn.sin.unsqueeze(1);
+  return at::cat({first * cos - second * sin, second * cos + first * sin}, 2);
+}
+
+struct Layer {
+  Tensor input_norm, attention_norm;
+  Linear q, k, v, o, gate, up, down;
+};
+
+std::int64_t whole_number(const JsonValue& config, const std::string& file, const char* name) {
+  const JsonValue* found = config.find(name);
+  std::int64_t value = 0;
+  if (!found || found->type != JsonValue::Type::number)
+    refuse_at(file, found ? found->place : config.place, "'" + std::string(name) + "': expected a number");
+  const auto [end, fault] = std::from_chars(found->text.data(), found->text.data() + found->text.size(), value);
+  if (fault != std::errc() || *end != '\0' || value < 1 || value > 10'000'000)
+    refuse_at(file, found->place, "'" + std::string(name) + "': expected a whole number from 1 to 10,000,000");
+  return value;
+}
+
+double real_number(const JsonValue& config, const std::string& file, const char* name, double otherwise) {
+  const JsonValue* found = config.find(name);
+  if (!found || found->type == JsonValue::Type::null) return otherwise;
+  if (found->type != JsonValue::Type::number || std::strtod(found->text.c_str(), nullptr) <= 0)
+    refuse_at(file, found->place, "'" + std::string(name) + "': expected a positive number");
+  return std::strtod(found->text.c_str(), nullptr);
+}
+
+}  // namespace
+
+Qwen2Config qwen2_config(const JsonValue& config, const std::string& name) {
+  Qwen2Config made;
+  made.hidden = whole_number(config, name, "hidden_size");
+  made.intermediate = whole_number(config, name, "intermediate_size");
+  made.layers = whole_number(config, name, "num_hidden_layers");
+  made.heads = whole_number(config, name, "num_attention_heads");
+  made.kv_heads = whole_number(config, name, "num_key_value_heads");
+  made.rms_eps = real_number(config, name, "rms_norm_eps", 1e-6);
+  made.rope_theta = real_number(config, name, "rope_theta", 1e6);
+  const JsonValue* tied = config.find("tie_word_embeddings");
+  made.tied = tied && tied->text == "true";
+  if (made.hidden % made.heads != 0 || made.heads % made.kv_heads != 0 || made.head_size() % 2 != 0)
+    refuse_at(name, config.place,
+              "'num_attention_heads' must divide 'hidden_size' into even parts, and 'num_key_value_heads' the heads");
+  if (const JsonValue* scaling = config.find("rope_scaling"); scaling && scaling->type == JsonValue::Type::object) {
+    const JsonValue* sections = scaling->find("mrope_section");
+    if (!sections || sections->items.size() != 3)
+      refuse_at(name, scaling->place, "'rope_scaling': only 'mrope_section' with three numbers is supported");
+    std::int64_t sum = 0;
+    for (const JsonValue& item : sections->items) {
+      made.mrope_section.push_back(std::atoll(item.text.c_str()));
+      sum += made.mrope_section.back();
+    }
+    if (sum * 2 != made.head_size())
+      refuse_at(name, sections->place, "'mrope_section' must add up to half the size of a head");
+  }
+  return made;
+}
+
+KvCache KvCache::fork(std::int64_t length, std::int64_t room) const {
+  LOOKTWICE_CHECK(length <= length_);
+  const c10::InferenceMode inference;
+  KvCache made;
+  for (const auto& [from, to] : {std::pair(&keys_, &made.keys_), std::pair(&values_, &made.values_)})
+    for (const Tensor& held : *from) {
+      Tensor& copy = to->emplace_back(at::empty({held.size(0), std::max(room, length), held.size(2)}, held.options()));
+      copy.narrow(1, 0, length).copy_(held.narrow(1, 0, length));
+    }
+  made.length_ = length;
+  made.next_position_ = next_position_ - (length_ - length);
+  return made;
+}
+
+void KvCache::truncate(std::int64_t length, std::int64_t next_position) {
+  LOOKTWICE_CHECK(length <= length_);
+  length_ = length;
+  next_position_ = next_position;
+}
+
+void KvCache::reserve(std::int64_t room) {
+  if (keys_[0].size(1) >= room) return;
+  *this = fork(length_, std::max(room, keys_[0].size(1) * 3 / 2));
+}
+
+struct Qwen2::Parts {
+  Qwen2Config config;
+  std::int64_t used_rows = 0;
+  at::ScalarType compute = at::kFloat;
+  Tensor embedding, head, norm;
+  std::vector<Layer> layers;
+  Tensor frequencies;                  // [head_size / 2] fp32, CPU
+  std::vector<std::int64_t> axis_of_;  // [head_size / 2]
+
+  at::TensorOptions options() const { return embedding.options().dtype(compute); }
+
+  Turn turn(const Tensor& positions) const {
+    const std::int64_t half = config.head_size() / 2;
+    Tensor angles;
+    if (positions.dim() == 1) {
+      angles = positions.to(at::kFloat).unsqueeze(1) * frequencies;
+    } else {
+      // Frequency i turns by the position on its axis.
+      const Tensor axes = at::tensor(axis_of_, at::kLong);
+      angles = positions.to(at::kFloat).index_select(0, axes).transpose(0, 1) * frequencies;
+    }
+    LOOKTWICE_CHECK(angles.size(1) == half);
+    const auto on_device = [&](const Tensor& table) { return table.contiguous().to(options()); };
+    return {on_device(angles.cos()), on_device(angles.sin())};
+  }
+
+  Tensor mlp(const Layer& layer, const Tensor& x) const {
+    const Tensor normed = rms_norm(x, layer.attention_norm, config.rms_eps);
+    return product(at::silu(product(normed, layer.gate)).mul_(product(normed, layer.up)), layer.down);
+  }
+
+  struct Heads {
+    Tensor q, k, v;  // [n, heads, size], turned
+  };
+  Heads heads_of(const Layer& layer, const Tensor& x, const Turn& turn) const {
+    const std::int64_t n = x.size(0), size = config.head_size();
+    const Tensor normed = rms_norm(x, layer.input_norm, config.rms_eps);
+    return {rotated(product(normed, layer.q).view({n, config.heads, size}), turn),
+            rotated(product(normed, layer.k).view({n, config.kv_heads, size}), turn),
+            product(normed, layer.v).view({n, config.kv_heads, size})};
+  }
+
+  // Many tokens of one text: q [n, heads, size], keys and values [kv_heads, total, size].
+  Tensor attended(const Tensor& q, const Tensor& keys, const Tensor& values) const {
+    const std::int64_t n = q.size(0), total = keys.size(1), group = config.heads / config.kv_heads;
+    const auto repeated = [&](const Tensor& held) {
+      return held.unsqueeze(1).expand({config.kv_heads, group, total, config.head_size()}).reshape({1, config.heads, total, config.head_size()});
+    };
+    c10::optional<Tensor> mask;
+    if (total > n)
+      mask = at::ones({n, total}, q.options().dtype(at::kBool)).tril_(total - n).unsqueeze(0).unsqueeze(0);
+    const Tensor out = at::scaled_dot_product_attention(q.transpose(0, 1).unsqueeze(0), repeated(keys), repeated(values),
+                                                        mask, 0.0, !mask.has_value());
+    return out.squeeze(0).transpose(0, 1).reshape({n, config.hidden});
+  }
+
+  // One token: q [heads, size].
+  Tensor attended_by_one(const Tensor& q, const Tensor& keys, const Tensor& values) const {
+    const Tensor groups = q.view({config.kv_heads, config.heads / config.kv_heads, config.head_size()});
+    const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_size()));
+    const Tensor weights = at::softmax(at::bmm(groups * scale, keys.transpose(1, 2)), -1);
+    return at::bmm(weights, values).view({config.hidden});
+  }
+
+  Tensor through(KvCache& cache, const Tensor& embeds, const Tensor& positions, std::vector<Tensor>* outputs) const {
+    LOOKTWICE_CHECK(embeds.dim() == 2 && positions.size(-1) == embeds.size(0));
+    const std::int64_t n = embeds.size(0), before = cache.length_;
+    cache.reserve(before + n);
+    const Turn turned = turn(positions);
+    Tensor x = embeds.to(options());
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const Layer& layer = layers[i];
+      const Heads heads = heads_of(layer, x, turned);
+      cache.keys_[i].narrow(1, before, n).copy_(heads.k.transpose(0, 1));
+      cache.values_[i].narrow(1, before, n).copy_(heads.v.transpose(0, 1));
+      const Tensor mixed =
+          attended(heads.q, cache.keys_[i].narrow(1, 0, before + n), cache.values_[i].narrow(1, 0, before + n));
+      x = x + product(mixed, layer.o);
+      // The last layer's second half is needed for the last token only.
+      if (i + 1 == layers.size() && !outputs) x = x.narrow(0, n - 1, 1);
+      x = x + mlp(layer, x);
+      if (outputs) outputs->push_back(x);
+    }
+    cache.length_ = before + n;
+    cache.next_position_ = positions.max().item<std::int64_t>() + 1;
+    return rms_norm(x, norm, config.rms_eps);
+  }
+};
+
+Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows) : parts_(std::make_unique<Parts>()) {
+  const c10::InferenceMode inference;
+  Parts& parts = *parts_;
+  parts.config = config;
+  parts.compute = loading.device().is_cpu() ? at::kFloat : loading.type();
+  const std::int64_t hidden = config.hidden, size = config.head_size();
+  const auto vector = [&](const std::string& name, std::int64_t length) {
+    return loading.take(name, {length}, parts.compute);
+  };
+  const auto matrix = [&](const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
+    Linear made{.weight = loading.take(name + ".weight", {out, in})};
+    if (bias) made.bias = vector(name + ".bias", out);
+    return made;
+  };
+  const auto rows_of = [&](const std::string& name) {
+    const weights::Shape shape = loading.shape_of(name);
+    return shape.size() == 2 ? shape[0] : 0;
+  };
+  const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
+  const bool tied = config.tied || !loading.has(head);
+  const std::int64_t rows = rows_of(embedding);
+  parts.embedding = loading.take(embedding, {rows, hidden});
+  // A tied head that is stored nevertheless is not looked at, as in the official code.
+  if (tied) loading.ignore(head);
+  parts.head = tied ? parts.embedding : loading.take(head, {rows_of(head), hidden});
+  parts.norm = vector("model.norm.weight", hidden);
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const std::string at = "model.layers." + std::to_string(i) + ".";
+    Layer& layer = parts.layers.emplace_back();
+    layer.input_norm = vector(at + "input_layernorm.weight", hidden);
+    layer.attention_norm = vector(at + "post_attention_layernorm.weight", hidden);
+    layer.q = matrix(at + "self_attn.q_proj", config.heads * size, hidden, true);
+    layer.k = matrix(at + "self_attn.k_proj", config.kv_heads * size, hidden, true);
+    layer.v = matrix(at + "self_attn.v_proj", config.kv_heads * size, hidden, true);
+    layer.o = matrix(at + "self_attn.o_proj", hidden, config.heads * size, false);
+    layer.gate = matrix(at + "mlp.gate_proj", config.intermediate, hidden, false);
+    layer.up = matrix(at + "mlp.up_proj", config.intermediate, hidden, false);
+    layer.down = matrix(at + "mlp.down_proj", hidden, config.intermediate, false);
+  }
+  const std::int64_t head_rows = parts.head.defined() ? parts.head.size(0) : 0;
+  parts.used_rows = used_rows > 0 ? std::min(used_rows, head_rows) : head_rows;
+  if (parts.head.defined()) parts.head = parts.head.narrow(0, 0, parts.used_rows);
+  const std::int64_t half = size / 2;
+  const Tensor exponent = at::arange(0, size, 2, at::kLong).to(at::kFloat) / static_cast<double>(size);
+  parts.frequencies = at::pow(config.rope_theta, exponent).reciprocal();
+  for (std::int64_t axis = 0, i = 0; i < half; ++i) {
+    if (config.mrope_section.empty()) {
+      parts.axis_of_.push_back(0);
+      continue;
+    }
+    std::int64_t end = 0;
+    for (std::int64_t k = 0; k <= axis; ++k) end += config.mrope_section[static_cast<std::size_t>(k)];
+    while (i >= end && axis < 2) end += config.mrope_section[static_cast<std::size_t>(++axis)];
+    parts.axis_of_.push_back(axis);
+  }
+}
+
+Qwen2::~Qwen2() = default;
+Qwen2::Qwen2(Qwen2&&) noexcept = default;
+const Qwen2Config& Qwen2::config() const { return parts_->config; }
+std::int64_t Qwen2::used_rows() const { return parts_->used_rows; }
+at::ScalarType Qwen2::compute_type() const { return parts_->compute; }
+
+Tensor Qwen2::embedded(std::span<const std::int32_t> ids) const {
+  const c10::InferenceMode inference;
+  const Tensor& table = parts_->embedding;
+  for (const std::int32_t id : ids) LOOKTWICE_CHECK(id >= 0 && id < table.size(0));
+  const Tensor rows = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt).to(table.device());
+  return table.index_select(0, rows).to(parts_->compute);
+}
+
+KvCache Qwen2::cache(std::int64_t room) const {
+  const c10::InferenceMode inference;
+  KvCache made;
+  for (std::int64_t i = 0; i < parts_->config.layers; ++i)
+    for (auto* held : {&made.keys_, &made.values_})
+      held->push_back(at::empty({parts_->config.kv_heads, std::max<std::int64_t>(room, 1), parts_->config.head_size()},
+                                parts_->options()));
+  return made;
+}
+
+Tensor Qwen2::prefill(KvCache& cache, const Tensor& embeds, const Tensor& positions) const {
+  const c10::InferenceMode inference;
+  return parts_->through(cache, embeds, positions, nullptr).squeeze(0);
+}
+
+Tensor Qwen2::prefill(KvCache& cache, const Tensor& embeds) const {
+  return prefill(cache, embeds,
+                 at::arange(cache.next_position(), cache.next_position() + embeds.size(0), at::kLong));
+}
+
+std::vector<Tensor> Qwen2::layer_outputs(const Tensor& embeds, const Tensor& positions) const {
+  const c10::InferenceMode inference;
+  KvCache held = cache(embeds.size(0));
+  std::vector<Tensor> outputs;
+  parts_->through(held, embeds, positions, &outputs);
+  return outputs;
+}
+
+Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32_t> ids) const {
+  const c10::InferenceMode inference;
+  LOOKTWICE_CHECK(!texts.empty() && texts.size() == ids.size());
+  const Parts& parts = *parts_;
+  std::vector<std::int64_t> positions;
+  for (KvCache* text : texts) {
+    text->reserve(text->length_ + 1);
+    positions.push_back(text->next_position_);
+  }
+  // A text token stands at the same position on all axes.
+  const Turn turn = parts.turn(at::tensor(positions, at::kLong).unsqueeze(0).expand({parts.config.mrope_section.empty() ? 1 : 3, -1}));
+  Tensor x = embedded(ids);
+  for (std::size_t i = 0; i < parts.layers.size(); ++i) {
+    const Layer& layer = parts.layers[i];
+    const Parts::Heads heads = parts.heads_of(layer, x, turn);
+    std::vector<Tensor> mixed;
+    for (std::size_t t = 0; t < texts.size(); ++t) {
+      KvCache& text = *texts[t];
+      const auto row = static_cast<std::int64_t>(t);
+      text.keys_[i].select(1, text.length_).copy_(heads.k[row]);
+      text.values_[i].select(1, text.length_).copy_(heads.v[row]);
+      mixed.push_back(parts.attended_by_one(heads.q[row], text.keys_[i].narrow(1, 0, text.length_ + 1),
+                                            text.values_[i].narrow(1, 0, text.length_ + 1)));
+    }
+    x = x + product(at::stack(mixed), layer.o);
+    x = x + parts.mlp(layer, x);
+  }
+  for (KvCache* text : texts) {
+    ++text->length_;
+    ++text->next_position_;
+  }
+  return rms_norm(x, parts.norm, parts.config.rms_eps);
+}
+
+Tensor Qwen2::logits(const Tensor& hidden) const {
+  const c10::InferenceMode inference;
+  const Tensor rows = hidden.dim() == 1 ? hidden.unsqueeze(0) : hidden;
+  const Tensor scores = product(rows, parts_->head, {}).to(at::Device(at::kCPU), at::kFloat);
+  return hidden.dim() == 1 ? scores.squeeze(0) : scores;
+}
+
+}  // namespace looktwice::nn

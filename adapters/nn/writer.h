@@ -1,0 +1,71 @@
+// Writes several texts at once, a token for each per step (continuous batching): a text joins when it
+// is added and leaves when it ends, whoever else is there. What a text becomes depends on nobody else.
+// Out of memory makes the batch smaller: the youngest text waits, and is computed again when there is
+// room; it goes on with the same tokens.
+// Not here: prompts, tokenizers, threads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "adapters/nn/qwen2.h"
+#include "adapters/nn/sampling.h"
+#include "harness/core/sample.h"
+
+namespace looktwice::nn {
+
+struct WritingTask {
+  std::uint64_t tag = 0;       // the caller's
+  at::Tensor embeds = {};      // [n, hidden], the whole prompt
+  at::Tensor positions = {};   // [n] or [3, n]; undefined: 0, 1, 2 ...
+  std::optional<KvCache> start = {};  // holds the first start.length() tokens of this very prompt, less than n
+  Sampling sampling = {};
+  std::vector<std::int32_t> seen = {};      // for the repetition penalty, before the first token
+  std::vector<std::int32_t> stop_ids = {};  // end the text and are not part of it
+  int most_tokens = 0;
+};
+
+struct WrittenText {
+  std::uint64_t tag = 0;
+  std::vector<std::int32_t> ids = {};
+  bool stopped = false;        // by a stop id; else the budget was used up
+  std::string error = {};      // not written, and why
+  std::int64_t prompt_tokens = 0, reused_tokens = 0;
+  KvCache cache = {};          // of the prompt and the text but its last token
+  std::vector<Span> spans = {};  // prefill, decode
+};
+
+class Writer {
+ public:
+  // most: texts at once.
+  Writer(const Qwen2& model, int most);
+  ~Writer();
+
+  bool has_room() const { return static_cast<int>(active_.size() + waiting_.size()) < most_; }
+  bool idle() const { return active_.empty() && waiting_.empty(); }
+  void add(WritingTask task);
+  // One token for each text; hands back those that ended.
+  std::vector<WrittenText> step();
+  // Texts at once as memory allows; starts as `most`.
+  int most() const { return most_; }
+
+ private:
+  struct Text;
+  // Where memory ran out.
+  enum class Went { well, out_of_memory };
+  Went prefill(Text& text);
+  Went decode();
+  void choose(Text& text, const at::Tensor& scores);
+  void set_back_youngest();
+  WrittenText finished(std::unique_ptr<Text> text);
+
+  const Qwen2& model_;
+  int most_ = 1;
+  std::vector<std::unique_ptr<Text>> active_, waiting_;
+};
+
+}  // namespace looktwice::nn
