@@ -1,14 +1,19 @@
-// Anomaly-OneVision, natively: image anomaly scores and significance maps of its expert.
-// Not here: answers in words.
+// Anomaly-OneVision, natively: image anomaly scores and significance maps of its expert, and
+// answers in words. The language model is loaded when a question first wants words. Not here:
+// reference pictures, which this model does not use.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <list>
 
+#include "adapters/anomaly_ov/language.h"
+#include "adapters/anomaly_ov/prompt.h"
 #include "adapters/anomaly_ov/vision.h"
 #include "adapters/nn/device.h"
 #include "harness/core/adapter.h"
 #include "harness/core/error.h"
+#include "harness/core/hash.h"
 
 namespace looktwice::adapters {
 namespace {
@@ -25,7 +30,7 @@ struct Options {
     option("checkpoint", checkpoint, "folder with config.json, the weights and the expert's");
     option("expert", expert, "file of the expert's weights, when not in the checkpoint");
     option("vision", vision, "folder of the SigLIP model, when not in the checkpoint");
-    option("dtype", dtype, "numbers of the vision model: fp32, bf16 or fp16");
+    option("dtype", dtype, "numbers of the weights: fp32, bf16 or fp16");
     option("score_dtype", score_dtype,
            "numbers of the score's last layers; bf16 rounds as released");
     option("variant", variant,
@@ -65,6 +70,12 @@ class AnomalyOv final : public Adapter {
  public:
   AnomalyOv(const Options& options, const Setting& setting)
       : options_(options),
+        device_(nn::device_named(setting.device)),
+        type_(nn::number_type_named(options.dtype)),
+        // Each text more costs a CPU little until its arithmetic, not its memory, is the limit.
+        most_texts_(setting.batch_size > 0 ? setting.batch_size
+                    : device_.is_cpu()     ? 4
+                                           : 16),
         folder_(checkpoint_folder({.checkpoint = options.checkpoint,
                                    .expert = options.expert,
                                    .vision = options.vision})),
@@ -72,49 +83,166 @@ class AnomalyOv final : public Adapter {
     nn::use_threads(std::max(1, setting.threads));
   }
 
-  // One picture at a time: its tiles fill the machine, and no answer depends on its neighbours.
+  // Questions that want a score alone are answered one picture at a time: its tiles fill the
+  // machine. Those that want words are written several at once; a turn of a dialogue finds what the
+  // turn before has computed, the picture included.
   void serve(Inbox& inbox, Outbox& outbox) override {
-    for (std::vector<Request> taken; !(taken = inbox.take(1)).empty();)
-      for (const Request& request : taken) outbox.push(answer_to(request));
+    for (;;) {
+      const bool idle = !writer_ || writer_->idle();
+      if (!idle && inbox.over()) return;  // being stopped
+      std::vector<Request> taken = idle ? inbox.take(1) : std::vector<Request>{};
+      if (idle && taken.empty()) return;
+      do {
+        for (const Request& request : taken) begin(request, outbox);
+      } while (writer_ && writer_->has_room() && !(taken = inbox.try_take(1)).empty());
+      if (!writer_) continue;
+      for (nn::WrittenText& done : writer_->step()) outbox.push(finished(std::move(done)));
+    }
   }
 
   std::map<std::string, std::string> facts() const override {
     std::map<std::string, std::string> facts = {{"weights", folder_.model.hash()},
                                                 {"expert weights", folder_.expert.hash()}};
     if (!folder_.vision.files().empty()) facts["vision weights"] = folder_.vision.hash();
+    if (writer_ && writer_->most() < most_texts_)
+      facts["texts at once"] = std::to_string(writer_->most()) + " (out of memory with more)";
     return facts;
   }
 
  private:
-  Prediction answer_to(const Request& request) const {
-    Prediction reply{.key = request.key};
+  // What is being written about a request.
+  struct Open {
+    std::string key = {};
+    Decoding decoding = {};
+    Memory memory = {};
+    std::vector<std::int32_t> prompt = {};
+    std::vector<Span> spans = {};
+    bool wants_map = false;
+  };
+
+  // Work that may fail for one request; the run goes on.
+  template <class Work>
+  static bool attempted(Prediction& reply, Work work) {
     try {
-      const auto start = std::chrono::steady_clock::now();
-      Image image = request.image.decode();
-      if (options_.pre_resize) image = pre_resized(std::move(image));
-      const Tiles tiles = tiles_of(image, static_cast<int>(vision_.shape().image));
-      Sight sight = vision_.look(tiles);
-      const double score = options_.score == "logit" ? sight.logit : sight.score;
-      if (!std::isfinite(score))
-        throw Error(Kind::model,
-                    "the score is not finite: weights that do not fit, or a range that " +
-                        options_.dtype + " lacks");
-      reply.score = score;
-      if (request.question.wanted.map) reply.map = map_of(tiles, sight);
-      reply.spans = std::move(sight.spans);
-      // Decoding and cutting belong to what "preprocess" already times.
-      const auto start_ns =
-          std::chrono::duration_cast<std::chrono::nanoseconds>(start.time_since_epoch()).count();
-      reply.spans.front().duration_ns += reply.spans.front().start_ns - start_ns;
-      reply.spans.front().start_ns = start_ns;
-      return reply;
+      work();
+      return true;
     } catch (const std::bad_alloc&) {
       reply.error = "out of memory";
     } catch (const std::exception& error) {
       reply.error = error.what();
     }
     reply.status = Status::failed;
+    return false;
+  }
+
+  void begin(const Request& request, Outbox& outbox) {
+    Prediction reply{.key = request.key};
+    const bool in_words = request.question.wanted.text;
+    const bool well = attempted(reply, [&] {
+      if (in_words) return ask(request);
+      Memory memory;
+      see(request, memory, reply.spans, false);
+      fill(reply, memory, request.question.wanted.map);
+    });
+    if (!well || !in_words) outbox.push(std::move(reply));
+  }
+
+  // Score, map and, for words, the tokens of a picture.
+  void see(const Request& request, Memory& memory, std::vector<Span>& spans, bool in_words) {
+    const auto start = std::chrono::steady_clock::now();
+    Image image = request.image.decode();
+    if (options_.pre_resize) image = pre_resized(std::move(image));
+    const Tiles tiles = tiles_of(image, static_cast<int>(vision_.shape().image));
+    Sight sight = vision_.look(tiles);
+    memory.picture = request.image.name();
+    memory.score = options_.score == "logit" ? sight.logit : sight.score;
+    if (!std::isfinite(memory.score))
+      throw Error(Kind::model,
+                  "the score is not finite: weights that do not fit, or a range that " +
+                      options_.dtype + " lacks");
+    if (in_words || request.question.wanted.map) memory.map = map_of(tiles, sight);
+    spans = std::move(sight.spans);
+    // Decoding and cutting belong to what "preprocess" already times.
+    const auto start_ns =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(start.time_since_epoch()).count();
+    spans.front().duration_ns += spans.front().start_ns - start_ns;
+    spans.front().start_ns = start_ns;
+    if (!in_words) return;
+    const auto before = std::chrono::steady_clock::now();
+    memory.tokens = language_->picture(vision_, tiles, sight);
+    spans.push_back(
+        {.name = "projector",
+         .start_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(before.time_since_epoch())
+                         .count(),
+         .duration_ns =
+             std::chrono::nanoseconds(std::chrono::steady_clock::now() - before).count()});
+  }
+
+  void ask(const Request& request) {
+    if (!language_) {
+      language_ = std::make_unique<Language>(options_.checkpoint, folder_.model, device_, type_);
+      writer_ = std::make_unique<nn::Writer>(language_->decoder(), most_texts_);
+    }
+    Open open{.key = request.key,
+              .decoding = request.question.decoding,
+              .wants_map = request.question.wanted.map};
+    const auto known = std::ranges::find(memories_, request.image.name(), &Memory::picture);
+    if (known != memories_.end()) {
+      open.memory = std::move(*known);
+      memories_.erase(known);
+    } else {
+      see(request, open.memory, open.spans, true);
+    }
+    const Question& question = request.question;
+    std::string text = question.text;
+    for (const Option& option : question.options) text += "\n" + option.letter + ". " + option.text;
+    open.prompt =
+        prompt_ids(language_->tokenizer(), prompt_parts(question.system, request.dialogue, text));
+    nn::WritingTask task{
+        .tag = ++last_tag_,
+        .embeds = language_->sequence(open.prompt, {open.memory.tokens}),
+        .start = shared_prefix(open.memory, open.prompt),
+        .sampling = {.temperature = static_cast<float>(question.decoding.temperature),
+                     .top_p = static_cast<float>(question.decoding.top_p),
+                     .repetition_penalty = language_->config().repetition_penalty,
+                     .seed = question.decoding.seed},
+        .stream = std::stoull(sha256(request.key).substr(0, 16), nullptr, 16),
+        .stop_ids = language_->config().stop_ids,
+        .most_tokens = std::max(1, question.decoding.max_new_tokens)};
+    writer_->add(std::move(task));
+    open_.emplace(last_tag_, std::move(open));
+  }
+
+  Prediction finished(nn::WrittenText done) {
+    const auto found = open_.find(done.tag);
+    LOOKTWICE_CHECK(found != open_.end());
+    Open open = std::move(found->second);
+    open_.erase(found);
+    Prediction reply{.key = open.key, .spans = std::move(open.spans)};
+    if (!done.error.empty()) {
+      reply.status = Status::failed;
+      reply.error = done.error;
+      return reply;
+    }
+    fill(reply, open.memory, open.wants_map);
+    reply.text = language_->tokenizer().decode(done.ids, true);
+    for (const std::string& stop : open.decoding.stop)
+      if (!stop.empty()) reply.text.resize(std::min(reply.text.find(stop), reply.text.size()));
+    reply.usage = {.input_tokens = done.prompt_tokens,
+                   .output_tokens = static_cast<std::int64_t>(done.ids.size())};
+    reply.spans.insert(reply.spans.end(), done.spans.begin(), done.spans.end());
+    open.memory.ids = std::move(open.prompt);
+    open.memory.ids.insert(open.memory.ids.end(), done.ids.begin(), done.ids.end());
+    open.memory.cache = std::move(done.cache);
+    memories_.push_front(std::move(open.memory));
+    if (memories_.size() > static_cast<std::size_t>(std::max(kMemories, most_texts_)))
+      memories_.pop_back();
     return reply;
+  }
+
+  static void fill(Prediction& reply, const Memory& memory, bool with_map) {
+    reply.score = memory.score;
+    if (with_map) reply.map = memory.map;
   }
 
   AnomalyMap map_of(const Tiles& tiles, const Sight& sight) const {
@@ -126,16 +254,27 @@ class AnomalyOv final : public Adapter {
     return stitched(tiles, {first, first + maps.numel()}, side);
   }
 
+  static constexpr int kMemories = 8;  // pictures whose keys and values are kept, about 100 MB each
+
   const Options options_;
+  const at::Device device_;
+  const at::ScalarType type_;
+  const int most_texts_;
   const CheckpointFolder folder_;
   const Vision vision_;
+  // Not before a question wants words.
+  std::unique_ptr<Language> language_;
+  std::unique_ptr<nn::Writer> writer_;
+  std::map<std::uint64_t, Open> open_;
+  std::uint64_t last_tag_ = 0;
+  std::list<Memory> memories_;  // the latest first
 };
 
 }  // namespace
 
 AdapterEntry anomaly_ov_adapter() {
   return entry<AnomalyOv, Options>(
-      "anomaly_ov", "Anomaly-OneVision's expert: scores and maps without references");
+      "anomaly_ov", "Anomaly-OneVision: scores and maps without references, and answers in words");
 }
 
 }  // namespace looktwice::adapters

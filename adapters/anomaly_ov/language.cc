@@ -26,8 +26,8 @@ JsonValue json_of(const fs::path& path) try {
   throw Error(Kind::model, error.what());
 }
 
-nn::Qwen2 decoder_of(const fs::path& folder, const weights::Checkpoint& model, at::Device device, at::ScalarType type,
-                     std::int64_t tokens) try {
+nn::Qwen2 decoder_of(const fs::path& folder, const weights::Checkpoint& model, at::Device device,
+                     at::ScalarType type, std::int64_t tokens) try {
   const fs::path path = folder / "config.json";
   nn::Loading loading("checkpoint " + folder.string(), model, device, type);
   for (const auto& [name, tensor] : model.tensors())
@@ -50,7 +50,8 @@ LanguageConfig config_of(const fs::path& folder) {
     else if (ratio->text == kAnyres)
       made.most_tiles = 0;
     if (!ratio->text.starts_with(kAnyres) || made.most_tiles < 0)
-      throw Error(Kind::model, (folder / "config.json").string() + ": image_aspect_ratio must be anyres or anyres_max_N");
+      throw Error(Kind::model, (folder / "config.json").string() +
+                                   ": image_aspect_ratio must be anyres or anyres_max_N");
   }
   const auto read_stops = [&](const JsonValue& root) {
     const JsonValue* stops = root.find("eos_token_id");
@@ -58,16 +59,19 @@ LanguageConfig config_of(const fs::path& folder) {
     if (stops->type == JsonValue::Type::number) made.stop_ids = {std::atoi(stops->text.c_str())};
     if (stops->type != JsonValue::Type::array) return;
     made.stop_ids.clear();
-    for (const JsonValue& item : stops->items) made.stop_ids.push_back(std::atoi(item.text.c_str()));
+    for (const JsonValue& item : stops->items)
+      made.stop_ids.push_back(std::atoi(item.text.c_str()));
   };
   read_stops(config);
   if (fs::exists(folder / "generation_config.json")) {
     const JsonValue generation = json_of(folder / "generation_config.json");
     read_stops(generation);
-    if (const JsonValue* penalty = generation.find("repetition_penalty"); penalty && penalty->type == JsonValue::Type::number) {
+    if (const JsonValue* penalty = generation.find("repetition_penalty");
+        penalty && penalty->type == JsonValue::Type::number) {
       made.repetition_penalty = std::strtof(penalty->text.c_str(), nullptr);
       if (!(made.repetition_penalty > 0))
-        throw Error(Kind::model, (folder / "generation_config.json").string() + ": repetition_penalty must be positive");
+        throw Error(Kind::model, (folder / "generation_config.json").string() +
+                                     ": repetition_penalty must be positive");
     }
   }
   return made;
@@ -75,7 +79,8 @@ LanguageConfig config_of(const fs::path& folder) {
 
 }  // namespace
 
-Language::Language(const fs::path& folder, const weights::Checkpoint& model, at::Device device, at::ScalarType type)
+Language::Language(const fs::path& folder, const weights::Checkpoint& model, at::Device device,
+                   at::ScalarType type)
     : tokenizer_(folder),
       decoder_(decoder_of(folder, model, device, type, tokenizer_.size())),
       config_(config_of(folder)) {}
@@ -91,13 +96,15 @@ at::Tensor Language::picture(const Vision& vision, const Tiles& tiles, const Sig
                         tiles, config_.most_tiles);
 }
 
-at::Tensor Language::sequence(const std::vector<std::int32_t>& ids, const std::vector<at::Tensor>& pictures) const {
+at::Tensor Language::sequence(const std::vector<std::int32_t>& ids,
+                              const std::vector<at::Tensor>& pictures) const {
   const c10::InferenceMode inference;
   std::vector<at::Tensor> parts;
   std::size_t next = 0;
   for (auto from = ids.begin(); from != ids.end();) {
     const auto end = std::find(from, ids.end(), kPicture);
-    if (end != from) parts.push_back(decoder_.embedded({&*from, static_cast<std::size_t>(end - from)}));
+    if (end != from)
+      parts.push_back(decoder_.embedded({&*from, static_cast<std::size_t>(end - from)}));
     if (end == ids.end()) break;
     LOOKTWICE_CHECK(next < pictures.size());
     parts.push_back(pictures[next++]);
@@ -112,7 +119,8 @@ std::optional<nn::KvCache> shared_prefix(Memory& memory, const std::vector<std::
   memory.cache.reset();
   if (!cache) return std::nullopt;
   std::int64_t length = 0;
-  for (std::size_t i = 0; i + 1 < ids.size() && i < memory.ids.size() && ids[i] == memory.ids[i]; ++i) {
+  for (std::size_t i = 0; i + 1 < ids.size() && i < memory.ids.size() && ids[i] == memory.ids[i];
+       ++i) {
     const std::int64_t tokens = ids[i] == kPicture ? memory.tokens.size(0) : 1;
     if (length + tokens > cache->length()) break;
     length += tokens;

@@ -1,6 +1,6 @@
-// The language part of Anomaly-OneVision: tokenizer, decoder, prompts with pictures in them, and the
-// memory of what earlier turns about a picture have computed.
-// Not here: seeing (vision.h), the adapter's loop (anomaly_ov.cc).
+// The language part of Anomaly-OneVision: tokenizer, decoder, prompts with pictures in them, and
+// the memory of what earlier turns about a picture have computed. Not here: seeing (vision.h), the
+// adapter's loop (anomaly_ov.cc).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,7 +28,8 @@ struct LanguageConfig {
 
 class Language {
  public:
-  // folder: the checkpoint's, for its JSON and tokenizer files; model: its tensors. Throws Kind::model.
+  // folder: the checkpoint's, for its JSON and tokenizer files; model: its tensors. Throws
+  // Kind::model.
   Language(const std::filesystem::path& folder, const weights::Checkpoint& model, at::Device device,
            at::ScalarType type);
 
@@ -39,7 +40,8 @@ class Language {
   // [tokens][hidden]
   at::Tensor picture(const Vision& vision, const Tiles& tiles, const Sight& sight) const;
   // ids with kPicture in them; as many pictures.
-  at::Tensor sequence(const std::vector<std::int32_t>& ids, const std::vector<at::Tensor>& pictures) const;
+  at::Tensor sequence(const std::vector<std::int32_t>& ids,
+                      const std::vector<at::Tensor>& pictures) const;
 
  private:
   tokenizers::QwenTokenizer tokenizer_;
@@ -49,11 +51,11 @@ class Language {
 
 // What is kept of one picture between the turns of its dialogue.
 struct Memory {
-  std::string picture = {};             // Picture::name
+  std::string picture = {};  // Picture::name
   double score = 0, logit = 0;
   std::optional<AnomalyMap> map = {};
-  at::Tensor tokens = {};               // [n][hidden]
-  std::vector<std::int32_t> ids = {};   // of the prompt and the answer that the cache holds
+  at::Tensor tokens = {};              // [n][hidden]
+  std::vector<std::int32_t> ids = {};  // of the prompt and the answer that the cache holds
   std::optional<nn::KvCache> cache = {};
 };
 

@@ -15,7 +15,8 @@ using at::Tensor;
 // A newline token after each row: [rows][columns][hidden] -> [rows * (columns + 1)][hidden].
 Tensor with_newlines(const Tensor& map, const Tensor& newline) {
   const std::int64_t rows = map.size(0), hidden = map.size(2);
-  return at::cat({map, newline.view({1, 1, hidden}).expand({rows, 1, hidden})}, 1).reshape({-1, hidden});
+  return at::cat({map, newline.view({1, 1, hidden}).expand({rows, 1, hidden})}, 1)
+      .reshape({-1, hidden});
 }
 
 // Tiles row by row, each [side * side][hidden], as one map.
@@ -30,9 +31,13 @@ Tensor reduced(const Tensor& map, std::int64_t side, int most_tiles) {
   const auto rows = static_cast<double>(map.size(0)), columns = static_cast<double>(map.size(1));
   const double times = std::sqrt(rows * columns / (most_tiles * static_cast<double>(side * side)));
   if (most_tiles <= 0 || !(times > 1.1)) return map;
-  const auto smaller = [&](double count) { return static_cast<std::int64_t>(std::floor(count / times)); };
+  const auto smaller = [&](double count) {
+    return static_cast<std::int64_t>(std::floor(count / times));
+  };
   const Tensor planes = map.permute({2, 0, 1}).unsqueeze(0);
-  return at::upsample_bilinear2d(planes, {smaller(rows), smaller(columns)}, false).squeeze(0).permute({1, 2, 0});
+  return at::upsample_bilinear2d(planes, {smaller(rows), smaller(columns)}, false)
+      .squeeze(0)
+      .permute({1, 2, 0});
 }
 
 }  // namespace
@@ -58,17 +63,20 @@ Tensor unpadded(const Tensor& map, imaging::Size size) {
 Tensor picture_tokens(const PictureParts& parts, const Tiles& tiles, int most_tiles) {
   const c10::InferenceMode inference;
   const std::int64_t count = parts.features.size(0), hidden = parts.features.size(2);
-  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(parts.features.size(1)))));
+  const auto side = static_cast<std::int64_t>(
+      std::lround(std::sqrt(static_cast<double>(parts.features.size(1)))));
   LOOKTWICE_CHECK(side * side == parts.features.size(1) && parts.local.size(0) == count);
   const Tensor newline = parts.newline.view({1, hidden});
   if (count == 1)
-    return at::cat({parts.features[0], newline, parts.sentence, parts.global, parts.local[0], newline});
+    return at::cat(
+        {parts.features[0], newline, parts.sentence, parts.global, parts.local[0], newline});
   const std::int64_t rows = tiles.rows(), columns = tiles.columns();
   LOOKTWICE_CHECK(rows * columns == count - 1);
-  const Tensor map = unpadded(joined(parts.features.narrow(0, 1, count - 1), rows, columns, side), tiles.size);
+  const Tensor map =
+      unpadded(joined(parts.features.narrow(0, 1, count - 1), rows, columns, side), tiles.size);
   const Tensor local = joined(parts.local.narrow(0, 1, count - 1), rows, columns, 2);
-  return at::cat({parts.features[0], with_newlines(reduced(map, side, most_tiles), newline), parts.sentence, parts.global,
-                  parts.local[0], with_newlines(local, newline)});
+  return at::cat({parts.features[0], with_newlines(reduced(map, side, most_tiles), newline),
+                  parts.sentence, parts.global, parts.local[0], with_newlines(local, newline)});
 }
 
 }  // namespace looktwice::anomaly_ov

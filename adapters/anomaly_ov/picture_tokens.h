@@ -1,7 +1,8 @@
 // What stands for one picture in the language model's sequence: its tokens, a sentence about how
 // suspicious it is, and the anomaly tokens.
 //   [whole picture][map of the tiles, unpadded, a newline token after each row]
-//   [6 of the sentence][1 global][4 of the whole picture][2 rows of 2 per tile, a newline after each]
+//   [6 of the sentence][1 global][4 of the whole picture][2 rows of 2 per tile, a newline after
+//   each]
 // With one tile only: [whole picture][newline][6 of the sentence][1 global][4][newline].
 // Not here: the expert (expert.h), text (prompt.h).
 // Source: llava_arch.py:144-163, 325-381, 411-427.

@@ -5,7 +5,8 @@ namespace looktwice::anomaly_ov {
 std::vector<std::string> prompt_parts(const std::string& system, std::span<const Turn> dialogue,
                                       const std::string& question, std::size_t pictures) {
   std::vector<std::string> parts{"<|im_start|>system\n" +
-                                 (system.empty() ? "You are a helpful assistant." : system) + "<|im_end|>\n"};
+                                 (system.empty() ? "You are a helpful assistant." : system) +
+                                 "<|im_end|>\n"};
   const auto ask = [&](const std::string& text, bool first) {
     parts.back() += "<|im_start|>user\n";
     for (std::size_t i = 0; first && i < pictures; ++i) parts.emplace_back("\n");

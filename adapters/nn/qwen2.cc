@@ -17,7 +17,8 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kFewRows = 8;  // above, turning bf16 weights to fp32 for a matrix product is cheaper
+constexpr std::int64_t kFewRows =
+    8;  // above, turning bf16 weights to fp32 for a matrix product is cheaper
 
 // What the layers need of one call, the same for all of them.
 struct Turn {
@@ -26,7 +27,9 @@ struct Turn {
 
 WeightBits bits_of(at::ScalarType type) {
   LOOKTWICE_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
-  return type == at::kFloat ? WeightBits::fp32 : type == at::kBFloat16 ? WeightBits::bf16 : WeightBits::fp16;
+  return type == at::kFloat      ? WeightBits::fp32
+         : type == at::kBFloat16 ? WeightBits::bf16
+                                 : WeightBits::fp16;
 }
 
 // x [n, in] in the compute type.
@@ -36,19 +39,23 @@ Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.size(0) > kFewRows) return at::linear(x, weight.to(at::kFloat), bias);
   const Tensor rows = x.contiguous();
   Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
-  row_products(rows.const_data_ptr<float>(), x.size(0), weight.const_data_ptr(), bits_of(weight.scalar_type()),
-               bias.defined() ? bias.const_data_ptr<float>() : nullptr, weight.size(0), weight.size(1),
-               y.mutable_data_ptr<float>());
+  row_products(rows.const_data_ptr<float>(), x.size(0), weight.const_data_ptr(),
+               bits_of(weight.scalar_type()),
+               bias.defined() ? bias.const_data_ptr<float>() : nullptr, weight.size(0),
+               weight.size(1), y.mutable_data_ptr<float>());
   return y;
 }
-Tensor product(const Tensor& x, const Linear& linear) { return product(x, linear.weight, linear.bias); }
+Tensor product(const Tensor& x, const Linear& linear) {
+  return product(x, linear.weight, linear.bias);
+}
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   if (!x.is_cuda()) {
     const Tensor rows = x.contiguous();
     Tensor y = at::empty_like(rows);
     rms_norm_rows(rows.const_data_ptr<float>(), rows.numel() / rows.size(-1), rows.size(-1),
-                  weight.const_data_ptr<float>(), static_cast<float>(eps), y.mutable_data_ptr<float>());
+                  weight.const_data_ptr<float>(), static_cast<float>(eps),
+                  y.mutable_data_ptr<float>());
     return y;
   }
   const Tensor wide = x.to(at::kFloat);
@@ -60,8 +67,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 Tensor rotated(Tensor x, const Turn& turn) {
   if (!x.is_cuda()) {
     x = x.contiguous();
-    rotate_rows(x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.size(2), turn.cos.const_data_ptr<float>(),
-                turn.sin.const_data_ptr<float>());
+    rotate_rows(x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.size(2),
+                turn.cos.const_data_ptr<float>(), turn.sin.const_data_ptr<float>());
     return x;
   }
   const std::int64_t half = x.size(2) / 2;
@@ -79,14 +86,18 @@ std::int64_t whole_number(const JsonValue& config, const std::string& file, cons
   const JsonValue* found = config.find(name);
   std::int64_t value = 0;
   if (!found || found->type != JsonValue::Type::number)
-    refuse_at(file, found ? found->place : config.place, "'" + std::string(name) + "': expected a number");
-  const auto [end, fault] = std::from_chars(found->text.data(), found->text.data() + found->text.size(), value);
+    refuse_at(file, found ? found->place : config.place,
+              "'" + std::string(name) + "': expected a number");
+  const auto [end, fault] =
+      std::from_chars(found->text.data(), found->text.data() + found->text.size(), value);
   if (fault != std::errc() || *end != '\0' || value < 1 || value > 10'000'000)
-    refuse_at(file, found->place, "'" + std::string(name) + "': expected a whole number from 1 to 10,000,000");
+    refuse_at(file, found->place,
+              "'" + std::string(name) + "': expected a whole number from 1 to 10,000,000");
   return value;
 }
 
-double real_number(const JsonValue& config, const std::string& file, const char* name, double otherwise) {
+double real_number(const JsonValue& config, const std::string& file, const char* name,
+                   double otherwise) {
   const JsonValue* found = config.find(name);
   if (!found || found->type == JsonValue::Type::null) return otherwise;
   if (found->type != JsonValue::Type::number || std::strtod(found->text.c_str(), nullptr) <= 0)
@@ -109,11 +120,14 @@ Qwen2Config qwen2_config(const JsonValue& config, const std::string& name) {
   made.tied = tied && tied->text == "true";
   if (made.hidden % made.heads != 0 || made.heads % made.kv_heads != 0 || made.head_size() % 2 != 0)
     refuse_at(name, config.place,
-              "'num_attention_heads' must divide 'hidden_size' into even parts, and 'num_key_value_heads' the heads");
-  if (const JsonValue* scaling = config.find("rope_scaling"); scaling && scaling->type == JsonValue::Type::object) {
+              "'num_attention_heads' must divide 'hidden_size' into even parts, and "
+              "'num_key_value_heads' the heads");
+  if (const JsonValue* scaling = config.find("rope_scaling");
+      scaling && scaling->type == JsonValue::Type::object) {
     const JsonValue* sections = scaling->find("mrope_section");
     if (!sections || sections->items.size() != 3)
-      refuse_at(name, scaling->place, "'rope_scaling': only 'mrope_section' with three numbers is supported");
+      refuse_at(name, scaling->place,
+                "'rope_scaling': only 'mrope_section' with three numbers is supported");
     std::int64_t sum = 0;
     for (const JsonValue& item : sections->items) {
       made.mrope_section.push_back(std::atoll(item.text.c_str()));
@@ -129,9 +143,11 @@ KvCache KvCache::fork(std::int64_t length, std::int64_t room) const {
   LOOKTWICE_CHECK(length <= length_);
   const c10::InferenceMode inference;
   KvCache made;
-  for (const auto& [from, to] : {std::pair(&keys_, &made.keys_), std::pair(&values_, &made.values_)})
+  for (const auto& [from, to] :
+       {std::pair(&keys_, &made.keys_), std::pair(&values_, &made.values_)})
     for (const Tensor& held : *from) {
-      Tensor& copy = to->emplace_back(at::empty({held.size(0), std::max(room, length), held.size(2)}, held.options()));
+      Tensor& copy = to->emplace_back(
+          at::empty({held.size(0), std::max(room, length), held.size(2)}, held.options()));
       copy.narrow(1, 0, length).copy_(held.narrow(1, 0, length));
     }
   made.length_ = length;
@@ -178,7 +194,8 @@ struct Qwen2::Parts {
 
   Tensor mlp(const Layer& layer, const Tensor& x) const {
     const Tensor normed = rms_norm(x, layer.attention_norm, config.rms_eps);
-    return product(at::silu(product(normed, layer.gate)).mul_(product(normed, layer.up)), layer.down);
+    return product(at::silu(product(normed, layer.gate)).mul_(product(normed, layer.up)),
+                   layer.down);
   }
 
   struct Heads {
@@ -196,25 +213,33 @@ struct Qwen2::Parts {
   Tensor attended(const Tensor& q, const Tensor& keys, const Tensor& values) const {
     const std::int64_t n = q.size(0), total = keys.size(1), group = config.heads / config.kv_heads;
     const auto repeated = [&](const Tensor& held) {
-      return held.unsqueeze(1).expand({config.kv_heads, group, total, config.head_size()}).reshape({1, config.heads, total, config.head_size()});
+      return held.unsqueeze(1)
+          .expand({config.kv_heads, group, total, config.head_size()})
+          .reshape({1, config.heads, total, config.head_size()});
     };
     c10::optional<Tensor> mask;
     if (total > n)
-      mask = at::ones({n, total}, q.options().dtype(at::kBool)).tril_(total - n).unsqueeze(0).unsqueeze(0);
-    const Tensor out = at::scaled_dot_product_attention(q.transpose(0, 1).unsqueeze(0), repeated(keys), repeated(values),
-                                                        mask, 0.0, !mask.has_value());
+      mask = at::ones({n, total}, q.options().dtype(at::kBool))
+                 .tril_(total - n)
+                 .unsqueeze(0)
+                 .unsqueeze(0);
+    const Tensor out =
+        at::scaled_dot_product_attention(q.transpose(0, 1).unsqueeze(0), repeated(keys),
+                                         repeated(values), mask, 0.0, !mask.has_value());
     return out.squeeze(0).transpose(0, 1).reshape({n, config.hidden});
   }
 
   // One token: q [heads, size].
   Tensor attended_by_one(const Tensor& q, const Tensor& keys, const Tensor& values) const {
-    const Tensor groups = q.view({config.kv_heads, config.heads / config.kv_heads, config.head_size()});
+    const Tensor groups =
+        q.view({config.kv_heads, config.heads / config.kv_heads, config.head_size()});
     const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_size()));
     const Tensor weights = at::softmax(at::bmm(groups * scale, keys.transpose(1, 2)), -1);
     return at::bmm(weights, values).view({config.hidden});
   }
 
-  Tensor through(KvCache& cache, const Tensor& embeds, const Tensor& positions, std::vector<Tensor>* outputs) const {
+  Tensor through(KvCache& cache, const Tensor& embeds, const Tensor& positions,
+                 std::vector<Tensor>* outputs) const {
     LOOKTWICE_CHECK(embeds.dim() == 2 && positions.size(-1) == embeds.size(0));
     const std::int64_t n = embeds.size(0), before = cache.length_;
     cache.reserve(before + n);
@@ -225,8 +250,8 @@ struct Qwen2::Parts {
       const Heads heads = heads_of(layer, x, turned);
       cache.keys_[i].narrow(1, before, n).copy_(heads.k.transpose(0, 1));
       cache.values_[i].narrow(1, before, n).copy_(heads.v.transpose(0, 1));
-      const Tensor mixed =
-          attended(heads.q, cache.keys_[i].narrow(1, 0, before + n), cache.values_[i].narrow(1, 0, before + n));
+      const Tensor mixed = attended(heads.q, cache.keys_[i].narrow(1, 0, before + n),
+                                    cache.values_[i].narrow(1, 0, before + n));
       x = x + product(mixed, layer.o);
       // The last layer's second half is needed for the last token only.
       if (i + 1 == layers.size() && !outputs) x = x.narrow(0, n - 1, 1);
@@ -239,7 +264,8 @@ struct Qwen2::Parts {
   }
 };
 
-Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows) : parts_(std::make_unique<Parts>()) {
+Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows)
+    : parts_(std::make_unique<Parts>()) {
   const c10::InferenceMode inference;
   Parts& parts = *parts_;
   parts.config = config;
@@ -282,7 +308,8 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows) : par
   parts.used_rows = used_rows > 0 ? std::min(used_rows, head_rows) : head_rows;
   if (parts.head.defined()) parts.head = parts.head.narrow(0, 0, parts.used_rows);
   const std::int64_t half = size / 2;
-  const Tensor exponent = at::arange(0, size, 2, at::kLong).to(at::kFloat) / static_cast<double>(size);
+  const Tensor exponent =
+      at::arange(0, size, 2, at::kLong).to(at::kFloat) / static_cast<double>(size);
   parts.frequencies = at::pow(config.rope_theta, exponent).reciprocal();
   for (std::int64_t axis = 0, i = 0; i < half; ++i) {
     if (config.mrope_section.empty()) {
@@ -290,7 +317,8 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows) : par
       continue;
     }
     std::int64_t end = 0;
-    for (std::int64_t k = 0; k <= axis; ++k) end += config.mrope_section[static_cast<std::size_t>(k)];
+    for (std::int64_t k = 0; k <= axis; ++k)
+      end += config.mrope_section[static_cast<std::size_t>(k)];
     while (i >= end && axis < 2) end += config.mrope_section[static_cast<std::size_t>(++axis)];
     parts.axis_of_.push_back(axis);
   }
@@ -298,15 +326,22 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows) : par
 
 Qwen2::~Qwen2() = default;
 Qwen2::Qwen2(Qwen2&&) noexcept = default;
-const Qwen2Config& Qwen2::config() const { return parts_->config; }
-std::int64_t Qwen2::used_rows() const { return parts_->used_rows; }
-at::ScalarType Qwen2::compute_type() const { return parts_->compute; }
+const Qwen2Config& Qwen2::config() const {
+  return parts_->config;
+}
+std::int64_t Qwen2::used_rows() const {
+  return parts_->used_rows;
+}
+at::ScalarType Qwen2::compute_type() const {
+  return parts_->compute;
+}
 
 Tensor Qwen2::embedded(std::span<const std::int32_t> ids) const {
   const c10::InferenceMode inference;
   const Tensor& table = parts_->embedding;
   for (const std::int32_t id : ids) LOOKTWICE_CHECK(id >= 0 && id < table.size(0));
-  const Tensor rows = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt).to(table.device());
+  const Tensor rows =
+      at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt).to(table.device());
   return table.index_select(0, rows).to(parts_->compute);
 }
 
@@ -315,8 +350,9 @@ KvCache Qwen2::cache(std::int64_t room) const {
   KvCache made;
   for (std::int64_t i = 0; i < parts_->config.layers; ++i)
     for (auto* held : {&made.keys_, &made.values_})
-      held->push_back(at::empty({parts_->config.kv_heads, std::max<std::int64_t>(room, 1), parts_->config.head_size()},
-                                parts_->options()));
+      held->push_back(at::empty(
+          {parts_->config.kv_heads, std::max<std::int64_t>(room, 1), parts_->config.head_size()},
+          parts_->options()));
   return made;
 }
 
@@ -326,8 +362,9 @@ Tensor Qwen2::prefill(KvCache& cache, const Tensor& embeds, const Tensor& positi
 }
 
 Tensor Qwen2::prefill(KvCache& cache, const Tensor& embeds) const {
-  return prefill(cache, embeds,
-                 at::arange(cache.next_position(), cache.next_position() + embeds.size(0), at::kLong));
+  return prefill(
+      cache, embeds,
+      at::arange(cache.next_position(), cache.next_position() + embeds.size(0), at::kLong));
 }
 
 std::vector<Tensor> Qwen2::layer_outputs(const Tensor& embeds, const Tensor& positions) const {
@@ -348,7 +385,9 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
     positions.push_back(text->next_position_);
   }
   // A text token stands at the same position on all axes.
-  const Turn turn = parts.turn(at::tensor(positions, at::kLong).unsqueeze(0).expand({parts.config.mrope_section.empty() ? 1 : 3, -1}));
+  const Turn turn = parts.turn(at::tensor(positions, at::kLong)
+                                   .unsqueeze(0)
+                                   .expand({parts.config.mrope_section.empty() ? 1 : 3, -1}));
   Tensor x = embedded(ids);
   for (std::size_t i = 0; i < parts.layers.size(); ++i) {
     const Layer& layer = parts.layers[i];
@@ -359,7 +398,8 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
       const auto row = static_cast<std::int64_t>(t);
       text.keys_[i].select(1, text.length_).copy_(heads.k[row]);
       text.values_[i].select(1, text.length_).copy_(heads.v[row]);
-      mixed.push_back(parts.attended_by_one(heads.q[row], text.keys_[i].narrow(1, 0, text.length_ + 1),
+      mixed.push_back(parts.attended_by_one(heads.q[row],
+                                            text.keys_[i].narrow(1, 0, text.length_ + 1),
                                             text.values_[i].narrow(1, 0, text.length_ + 1)));
     }
     x = x + product(at::stack(mixed), layer.o);

@@ -55,8 +55,8 @@ class KvCache {
 
 class Qwen2 {
  public:
-  // Takes model.* and lm_head.* out of a checkpoint. used_rows: tokens that may be generated, at most
-  // the rows of the head (0: all). loading.finish() before the first use.
+  // Takes model.* and lm_head.* out of a checkpoint. used_rows: tokens that may be generated, at
+  // most the rows of the head (0: all). loading.finish() before the first use.
   Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows = 0);
   ~Qwen2();
   Qwen2(Qwen2&&) noexcept;
@@ -73,14 +73,15 @@ class Qwen2 {
   at::Tensor prefill(KvCache& cache, const at::Tensor& embeds, const at::Tensor& positions) const;
   // The same with positions counting on from the cache's next.
   at::Tensor prefill(KvCache& cache, const at::Tensor& embeds) const;
-  // One more token each for several texts; hidden states [texts, hidden]. Every text's result is the
-  // same to rounding whoever else is in the batch; on the CPU to the last bit.
+  // One more token each for several texts; hidden states [texts, hidden]. Every text's result is
+  // the same to rounding whoever else is in the batch; on the CPU to the last bit.
   at::Tensor decode(std::span<KvCache* const> texts, std::span<const std::int32_t> ids) const;
   // Scores of the next token, fp32 on the CPU: [..., used_rows] for hidden states [..., hidden].
   at::Tensor logits(const at::Tensor& hidden) const;
 
   // After each layer's output, for tests: [n, hidden].
-  std::vector<at::Tensor> layer_outputs(const at::Tensor& embeds, const at::Tensor& positions) const;
+  std::vector<at::Tensor> layer_outputs(const at::Tensor& embeds,
+                                        const at::Tensor& positions) const;
 
  private:
   struct Parts;

@@ -29,7 +29,8 @@ double uniform_draw(std::uint64_t seed, std::uint64_t stream, std::uint64_t step
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }
 
-TokenChooser::TokenChooser(Sampling sampling, std::uint64_t stream, std::span<const std::int32_t> seen)
+TokenChooser::TokenChooser(Sampling sampling, std::uint64_t stream,
+                           std::span<const std::int32_t> seen)
     : sampling_(sampling), stream_(stream) {
   if (sampling_.repetition_penalty == 1) return;
   for (const std::int32_t id : seen) see(id);
@@ -50,11 +51,14 @@ std::int32_t TokenChooser::next(std::span<float> scores) {
     for (const std::int32_t id : seen_) {
       if (static_cast<std::size_t>(id) >= scores.size()) continue;
       float& score = scores[static_cast<std::size_t>(id)];
-      score = score > 0 ? score / sampling_.repetition_penalty : score * sampling_.repetition_penalty;
+      score =
+          score > 0 ? score / sampling_.repetition_penalty : score * sampling_.repetition_penalty;
     }
-  const std::int32_t id = sampling_.temperature > 0
-                              ? drawn(scores)
-                              : static_cast<std::int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  const std::int32_t id =
+      sampling_.temperature > 0
+          ? drawn(scores)
+          : static_cast<std::int32_t>(std::max_element(scores.begin(), scores.end()) -
+                                      scores.begin());
   ++steps_;
   if (sampling_.repetition_penalty != 1) see(id);
   return id;
@@ -65,7 +69,8 @@ std::int32_t TokenChooser::drawn(std::span<float> scores) {
   std::vector<Candidate> candidates;
   double total = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    const double weight = std::exp(static_cast<double>(scores[i] - largest) / static_cast<double>(sampling_.temperature));
+    const double weight = std::exp(static_cast<double>(scores[i] - largest) /
+                                   static_cast<double>(sampling_.temperature));
     total += weight;
     if (weight > 1e-12) candidates.push_back({weight, static_cast<std::int32_t>(i)});
   }
@@ -79,7 +84,8 @@ std::int32_t TokenChooser::drawn(std::span<float> scores) {
   }
   double kept = 0;
   std::size_t count = 0;
-  while (count < candidates.size() && (count == 0 || kept < static_cast<double>(sampling_.top_p) * total))
+  while (count < candidates.size() &&
+         (count == 0 || kept < static_cast<double>(sampling_.top_p) * total))
     kept += candidates[count++].weight;
   double left = uniform_draw(sampling_.seed, stream_, static_cast<std::uint64_t>(steps_)) * kept;
   for (std::size_t i = 0; i + 1 < count; ++i) {

@@ -20,8 +20,8 @@ struct Sampling {
 
 class TokenChooser {
  public:
-  // seen: ids that count as seen from the start: the prompt's where the model's code penalises them,
-  // none where the penalty is for generated ids only. Ids that have no score are passed over.
+  // seen: ids that count as seen from the start: the prompt's where the model's code penalises
+  // them, none where the penalty is for generated ids only. Ids that have no score are passed over.
   TokenChooser(Sampling sampling, std::uint64_t stream, std::span<const std::int32_t> seen = {});
 
   // scores: of all tokens, changed here. Not empty, no NaN.

@@ -14,7 +14,9 @@ namespace looktwice::nn {
 namespace {
 
 std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -28,7 +30,9 @@ struct Writer::Text {
   std::int64_t reused = 0, prefill_start = 0, prefill_end = 0;
 
   explicit Text(WritingTask given)
-      : task(std::move(given)), chooser(task.sampling, task.tag, task.seen), cache(std::move(task.start)) {
+      : task(std::move(given)),
+        chooser(task.sampling, task.stream, task.seen),
+        cache(std::move(task.start)) {
     task.start.reset();
     reused = cache ? cache->length() : 0;
   }
@@ -55,7 +59,8 @@ void Writer::choose(Text& text, const at::Tensor& scores) {
     text.ids.push_back(id);
 }
 
-// From what the cache holds to the end of the prompt, and of what was written before it was set back.
+// From what the cache holds to the end of the prompt, and of what was written before it was set
+// back.
 Writer::Went Writer::prefill(Text& text) try {
   const std::int64_t prompt = text.task.embeds.size(0);
   if (!text.cache) text.cache = model_.cache(prompt + std::min(text.task.most_tokens, 256));
@@ -66,8 +71,9 @@ Writer::Went Writer::prefill(Text& text) try {
   if (rest > 0) {
     const at::Tensor embeds = text.task.embeds.narrow(0, from, rest);
     const at::Tensor& positions = text.task.positions;
-    hidden = positions.defined() ? model_.prefill(*text.cache, embeds, positions.narrow(-1, from, rest))
-                                 : model_.prefill(*text.cache, embeds, at::arange(from, prompt, at::kLong));
+    hidden = positions.defined()
+                 ? model_.prefill(*text.cache, embeds, positions.narrow(-1, from, rest))
+                 : model_.prefill(*text.cache, embeds, at::arange(from, prompt, at::kLong));
   }
   if (again) {
     // All but the last, which the next step decodes.
@@ -92,7 +98,8 @@ Writer::Went Writer::decode() try {
     last.push_back(text->ids.back());
   }
   const at::Tensor scores = model_.logits(model_.decode(caches, last));
-  for (std::size_t i = 0; i < active_.size(); ++i) choose(*active_[i], scores[static_cast<std::int64_t>(i)]);
+  for (std::size_t i = 0; i < active_.size(); ++i)
+    choose(*active_[i], scores[static_cast<std::int64_t>(i)]);
   return Went::well;
 } catch (const c10::OutOfMemoryError&) {
   return Went::out_of_memory;
@@ -115,8 +122,11 @@ WrittenText Writer::finished(std::unique_ptr<Text> text) {
                    .prompt_tokens = text->task.embeds.size(0),
                    .reused_tokens = text->reused};
   if (text->cache) made.cache = std::move(*text->cache);
-  made.spans = {{.name = "prefill", .start_ns = text->prefill_start, .duration_ns = text->prefill_end - text->prefill_start},
-                {.name = "decode", .start_ns = text->prefill_end, .duration_ns = now - text->prefill_end}};
+  made.spans = {
+      {.name = "prefill",
+       .start_ns = text->prefill_start,
+       .duration_ns = text->prefill_end - text->prefill_start},
+      {.name = "decode", .start_ns = text->prefill_end, .duration_ns = now - text->prefill_end}};
   return made;
 }
 

@@ -1,8 +1,7 @@
-// Writes several texts at once, a token for each per step (continuous batching): a text joins when it
-// is added and leaves when it ends, whoever else is there. What a text becomes depends on nobody else.
-// Out of memory makes the batch smaller: the youngest text waits, and is computed again when there is
-// room; it goes on with the same tokens.
-// Not here: prompts, tokenizers, threads.
+// Writes several texts at once, a token for each per step (continuous batching): a text joins when
+// it is added and leaves when it ends, whoever else is there. What a text becomes depends on nobody
+// else. Out of memory makes the batch smaller: the youngest text waits, and is computed again when
+// there is room; it goes on with the same tokens. Not here: prompts, tokenizers, threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,12 +18,14 @@
 namespace looktwice::nn {
 
 struct WritingTask {
-  std::uint64_t tag = 0;       // the caller's
-  at::Tensor embeds = {};      // [n, hidden], the whole prompt
-  at::Tensor positions = {};   // [n] or [3, n]; undefined: 0, 1, 2 ...
-  std::optional<KvCache> start = {};  // holds the first start.length() tokens of this very prompt, less than n
+  std::uint64_t tag = 0;      // the caller's
+  at::Tensor embeds = {};     // [n, hidden], the whole prompt
+  at::Tensor positions = {};  // [n] or [3, n]; undefined: 0, 1, 2 ...
+  std::optional<KvCache> start =
+      {};  // holds the first start.length() tokens of this very prompt, less than n
   Sampling sampling = {};
-  std::vector<std::int32_t> seen = {};      // for the repetition penalty, before the first token
+  std::uint64_t stream = 0;             // of the draws: the same for the same request in every run
+  std::vector<std::int32_t> seen = {};  // for the repetition penalty, before the first token
   std::vector<std::int32_t> stop_ids = {};  // end the text and are not part of it
   int most_tokens = 0;
 };
@@ -32,10 +33,10 @@ struct WritingTask {
 struct WrittenText {
   std::uint64_t tag = 0;
   std::vector<std::int32_t> ids = {};
-  bool stopped = false;        // by a stop id; else the budget was used up
-  std::string error = {};      // not written, and why
+  bool stopped = false;    // by a stop id; else the budget was used up
+  std::string error = {};  // not written, and why
   std::int64_t prompt_tokens = 0, reused_tokens = 0;
-  KvCache cache = {};          // of the prompt and the text but its last token
+  KvCache cache = {};            // of the prompt and the text but its last token
   std::vector<Span> spans = {};  // prefill, decode
 };
 

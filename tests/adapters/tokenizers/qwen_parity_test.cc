@@ -6,6 +6,7 @@
 #include "adapters/tokenizers/normal_forms.h"
 #include "adapters/tokenizers/qwen.h"
 #include "tests/adapters/tokenizers/json_lines.h"
+#include "tests/support/qwen_vocabulary.h"
 
 namespace looktwice::tokenizers {
 namespace {
@@ -19,7 +20,8 @@ constexpr const char* kLlava = "anomaly_ov/checkpoint/tokenizer.json";
 constexpr const char* kVl = "omniad/checkpoint/tokenizer.json";
 
 const QwenTokenizer& llava() {
-  static const QwenTokenizer tokenizer(fixture_path(kLlava).parent_path());
+  static const QwenTokenizer tokenizer(
+      test::WithTokenizer(fixture_path(kLlava).parent_path()).path());
   return tokenizer;
 }
 const QwenTokenizer& vl() {
@@ -28,7 +30,6 @@ const QwenTokenizer& vl() {
 }
 
 TEST(QwenParity, EveryStringHasTheIdsOfThePeers) {
-  LOOKTWICE_NEEDS_FIXTURE(kLlava);
   int seen = 0;
   for (const JsonValue& line : json_lines(fixture_path("text/qwen_encode.jsonl"))) {
     const std::string& text = line.find("text")->text;
@@ -81,7 +82,6 @@ std::string from_base64(std::string_view text) {
 }
 
 TEST(QwenParity, InvalidUtf8BecomesReplacementCharacters) {
-  LOOKTWICE_NEEDS_FIXTURE(kLlava);
   for (const JsonValue& line : json_lines(fixture_path("text/qwen_invalid_utf8.jsonl")))
     EXPECT_EQ(llava().encode(from_base64(line.find("bytes_base64")->text)),
               ids_of(*line.find("ids")))
@@ -90,20 +90,19 @@ TEST(QwenParity, InvalidUtf8BecomesReplacementCharacters) {
 
 // Strings of scripts/golden/tokenizer_strings.py: all planes, every category.
 TEST(QwenParity, RandomStrings) {
-  LOOKTWICE_NEEDS_FIXTURE(kLlava);
   for (const JsonValue& line : json_lines(test::data_path("text/tokenizer_strings.jsonl")))
     EXPECT_EQ(llava().encode(line.find("text")->text), ids_of(*line.find("qwen")))
         << "line " << line.place.line;
 }
 
 TEST(QwenParity, VocabularyAndMergesInTwoFilesAreTheSameTokenizer) {
-  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/merges.txt");
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/tokenizer_config.json");
   const auto folder = std::filesystem::path(testing::TempDir()) / "two_files";
   std::filesystem::create_directories(folder);
-  for (const char* name :
-       {"vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json"})
+  for (const char* name : {"added_tokens.json", "tokenizer_config.json"})
     std::filesystem::copy_file(fixture_path(std::string("anomaly_ov/checkpoint/") + name),
                                folder / name, std::filesystem::copy_options::overwrite_existing);
+  test::write_qwen_vocabulary(folder);
   const QwenTokenizer tokenizer(folder);
   std::filesystem::remove_all(folder);
   for (const JsonValue& line : json_lines(test::data_path("text/tokenizer_strings.jsonl")))
