@@ -147,8 +147,7 @@ void Dispatcher::prepare(Request request) {
       for (const Picture& reference : job.request.references)
         urls.push_back(shelf_.data_url_of(reference, form));
       // A judge is asked about texts: its requests have no picture.
-      if (!job.request.image.empty())
-        urls.push_back(shelf_.data_url_of(job.request.image, form));
+      if (!job.request.image.empty()) urls.push_back(shelf_.data_url_of(job.request.image, form));
     }
     std::vector<std::string_view> views;
     for (const auto& url : urls) views.push_back(*url);
