@@ -97,7 +97,8 @@ int run(const std::vector<std::string>& arguments) {
   std::sort(times.begin(), times.end());
   std::printf("{\"median_ms\": %.2f, \"least_ms\": %.2f, \"processor_ms\": %.2f, ",
               times[times.size() / 2], times.front(), processor);
-  std::printf("\"risen_mb\": %.1f, \"product_gflops\": %.1f, \"logit\": %.6f}\n", risen, rate, logit);
+  std::printf("\"risen_mb\": %.1f, \"product_gflops\": %.1f, \"logit\": %.6f}\n", risen, rate,
+              logit);
   return 0;
 }
 
