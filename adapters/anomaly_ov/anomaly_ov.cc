@@ -231,6 +231,7 @@ class AnomalyOv final : public Adapter {
     reply.usage = {.input_tokens = done.prompt_tokens,
                    .output_tokens = static_cast<std::int64_t>(done.ids.size())};
     reply.spans.insert(reply.spans.end(), done.spans.begin(), done.spans.end());
+    if (!done.stopped) reply.facts["finish"] = "length";
     open.memory.ids = std::move(open.prompt);
     open.memory.ids.insert(open.memory.ids.end(), done.ids.begin(), done.ids.end());
     open.memory.cache = std::move(done.cache);

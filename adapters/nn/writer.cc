@@ -1,12 +1,12 @@
 #include "adapters/nn/writer.h"
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <string_view>
 
 #include "harness/core/error.h"
 
@@ -17,6 +17,13 @@ std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+// LibTorch says so in three ways: on a GPU, on the CPU, and where the C++ library does.
+bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) ||
+         dynamic_cast<const c10::OutOfMemoryError*>(&error) ||
+         std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
 }
 
 }  // namespace
@@ -59,38 +66,39 @@ void Writer::choose(Text& text, const at::Tensor& scores) {
     text.ids.push_back(id);
 }
 
+Writer::Went Writer::within_memory(const std::function<void()>& work) {
+  try {
+    work();
+    return Went::well;
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    return Went::out_of_memory;
+  }
+}
+
 // From what the cache holds to the end of the prompt, and of what was written before it was set
 // back.
-Writer::Went Writer::prefill(Text& text) try {
+void Writer::prefill(Text& text) {
   const std::int64_t prompt = text.task.embeds.size(0);
   if (!text.cache) text.cache = model_.cache(prompt + std::min(text.task.most_tokens, 256));
   if (text.prefill_start == 0) text.prefill_start = now_ns();
   const std::int64_t from = text.cache->length(), rest = prompt - from;
-  const bool again = !text.ids.empty();
-  at::Tensor hidden;
-  if (rest > 0) {
-    const at::Tensor embeds = text.task.embeds.narrow(0, from, rest);
-    const at::Tensor& positions = text.task.positions;
-    hidden = positions.defined()
-                 ? model_.prefill(*text.cache, embeds, positions.narrow(-1, from, rest))
-                 : model_.prefill(*text.cache, embeds, at::arange(from, prompt, at::kLong));
-  }
-  if (again) {
-    // All but the last, which the next step decodes.
-    if (text.ids.size() > 1)
-      model_.prefill(*text.cache, model_.embedded({text.ids.data(), text.ids.size() - 1}));
-  } else {
+  const at::Tensor embeds = text.task.embeds.narrow(0, from, rest);
+  const at::Tensor& positions = text.task.positions;
+  const at::Tensor hidden =
+      positions.defined()
+          ? model_.prefill(*text.cache, embeds, positions.narrow(-1, from, rest))
+          : model_.prefill(*text.cache, embeds, at::arange(from, prompt, at::kLong));
+  if (text.ids.empty()) {
     choose(text, model_.logits(hidden));
     text.prefill_end = now_ns();
+  } else if (text.ids.size() > 1) {
+    // All but the last, which the next step decodes.
+    model_.prefill(*text.cache, model_.embedded({text.ids.data(), text.ids.size() - 1}));
   }
-  return Went::well;
-} catch (const c10::OutOfMemoryError&) {
-  return Went::out_of_memory;
-} catch (const std::bad_alloc&) {
-  return Went::out_of_memory;
 }
 
-Writer::Went Writer::decode() try {
+void Writer::decode() {
   std::vector<KvCache*> caches;
   std::vector<std::int32_t> last;
   for (const auto& text : active_) {
@@ -100,15 +108,11 @@ Writer::Went Writer::decode() try {
   const at::Tensor scores = model_.logits(model_.decode(caches, last));
   for (std::size_t i = 0; i < active_.size(); ++i)
     choose(*active_[i], scores[static_cast<std::int64_t>(i)]);
-  return Went::well;
-} catch (const c10::OutOfMemoryError&) {
-  return Went::out_of_memory;
-} catch (const std::bad_alloc&) {
-  return Went::out_of_memory;
 }
 
 void Writer::set_back_youngest() {
   active_.back()->cache.reset();
+  active_.back()->reused = 0;
   waiting_.insert(waiting_.begin(), std::move(active_.back()));
   active_.pop_back();
   most_ = std::max<int>(1, static_cast<int>(active_.size()));
@@ -135,8 +139,9 @@ std::vector<WrittenText> Writer::step() {
   while (!waiting_.empty() && static_cast<int>(active_.size()) < most_) {
     std::unique_ptr<Text> text = std::move(waiting_.front());
     waiting_.erase(waiting_.begin());
-    if (prefill(*text) == Went::out_of_memory) {
+    if (within_memory([&] { prefill(*text); }) == Went::out_of_memory) {
       text->cache.reset();
+      text->reused = 0;
       if (active_.empty()) {  // alone, and still too large
         WrittenText failed = finished(std::move(text));
         failed.error = "out of memory";
@@ -153,7 +158,7 @@ std::vector<WrittenText> Writer::step() {
       active_.push_back(std::move(text));
   }
   if (active_.empty()) return done;
-  while (decode() == Went::out_of_memory) {
+  while (within_memory([&] { decode(); }) == Went::out_of_memory) {
     if (active_.size() > 1) {
       set_back_youngest();
       continue;

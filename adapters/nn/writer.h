@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -58,8 +59,9 @@ class Writer {
   struct Text;
   // Where memory ran out.
   enum class Went { well, out_of_memory };
-  Went prefill(Text& text);
-  Went decode();
+  static Went within_memory(const std::function<void()>& work);
+  void prefill(Text& text);
+  void decode();
   void choose(Text& text, const at::Tensor& scores);
   void set_back_youngest();
   WrittenText finished(std::unique_ptr<Text> text);
