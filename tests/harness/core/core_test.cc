@@ -4,12 +4,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <tuple>
 
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
 #include "harness/core/image.h"
 #include "harness/core/options.h"
 #include "harness/core/random.h"
+#include "tests/support/pictures.h"
 
 namespace looktwice {
 namespace {
@@ -130,6 +133,35 @@ TEST(Image, CropIsClippedToThePicture) {
   EXPECT_EQ(part.width, 2);
   EXPECT_EQ(part.height, 1);
   EXPECT_EQ(part.pixels, (std::vector<std::uint8_t>{2, 3}));
+}
+
+TEST(Image, LargerPicturesAreShrunkByTheRule) {
+  const testing::NetpbmCodec codec;
+  // int(1024 * other / longest), as the script of VisA-D&R truncates; never enlarged.
+  for (const auto& [width, height, to_width, to_height] :
+       {std::tuple(1300, 900, 1024, 708), std::tuple(900, 1300, 708, 1024),
+        std::tuple(1025, 1025, 1024, 1024), std::tuple(1024, 700, 1024, 700),
+        std::tuple(640, 480, 640, 480), std::tuple(1500, 1, 1024, 1)}) {
+    Image image{.width = width, .height = height, .channels = 1};
+    image.pixels.resize(static_cast<std::size_t>(width) * height);
+    const Image made = prepared(std::move(image), {.longest_side = 1024}, codec);
+    EXPECT_EQ(made.width, to_width);
+    EXPECT_EQ(made.height, to_height);
+  }
+}
+
+TEST(Image, APictureIsCutThenShrunk) {
+  const testing::TemporaryFolder folder;
+  const auto codec = std::make_shared<testing::NetpbmCodec>();
+  const ImageFile file{.path = testing::ramp_picture(folder, "a.ppm", 40, 20, 1),
+                       .region = Region{0, 0, 30, 20}};
+  const Picture picture("name.png", file, codec, {.longest_side = 15});
+  const Image image = picture.decode();
+  EXPECT_EQ(image.width, 15);
+  EXPECT_EQ(image.height, 10);
+  EXPECT_EQ(codec->decode(picture.bytes()).width, 15);  // what programs and servers get
+  EXPECT_TRUE(Picture().empty());
+  EXPECT_THROW(Picture().bytes(), Error);
 }
 
 }  // namespace
