@@ -220,6 +220,20 @@ int patch_at(int at, int size) {
   return static_cast<int>((static_cast<std::int64_t>(at + 1) * kPatchSide - 1) / size);
 }
 
+std::optional<AnomalyMap> drawn_mask(std::string_view reply, int width, int height,
+                                     int first_index) {
+  const SegReply read = seg_reply(reply, first_index);
+  if (!read.has_mask) return {};
+  AnomalyMap map{.width = width, .height = height};
+  map.values.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  for (int y = 0; y < height; ++y) {
+    const int row = patch_at(y, height) * kPatchSide;
+    for (int x = 0; x < width; ++x)
+      map.values.push_back(read.mask[static_cast<std::size_t>(row + patch_at(x, width))]);
+  }
+  return map;
+}
+
 PatchMask patches_of(std::span<const std::uint8_t> pixels, int width, int height, PatchRule rule) {
   LOOKTWICE_CHECK(width > 0 && height > 0 &&
                   pixels.size() == static_cast<std::size_t>(width) * height);

@@ -5,9 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "harness/core/sample.h"
 
 namespace looktwice::suites {
 
@@ -44,6 +47,9 @@ std::string mask_text(const PatchMask& mask, int first_index = 0);
 enum class PatchRule { any, majority };  // anomalous when one pixel is, or more than half
 PatchMask patches_of(std::span<const std::uint8_t> pixels, int width, int height,
                      PatchRule rule = PatchRule::any);
+// The region of the reply at that size, 0 and 1; nothing: it has no <seg>.
+std::optional<AnomalyMap> drawn_mask(std::string_view reply, int width, int height,
+                                     int first_index = 0);
 // The patch that covers pixel `at` of `size`.
 int patch_at(int at, int size);
 

@@ -12,6 +12,7 @@
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 #include "suites/datasets/verify.h"
+#include "suites/mmad/mmad_verify.h"
 
 namespace looktwice::cli {
 namespace {
@@ -116,7 +117,86 @@ reports::Page page_of(const DatasetEntry& entry, const std::string& variant, con
   return page;
 }
 
+Json json_of(const std::vector<Finding>& findings) {
+  Json list = Json::array();
+  for (const Finding& finding : findings)
+    list.push_back({{"level", name_of(finding.level)},
+                    {"what", finding.what},
+                    {"count", finding.count},
+                    {"where", finding.where}});
+  return list;
+}
+
+reports::Table table_of(const std::vector<Finding>& findings) {
+  reports::Table table{.columns = {{.title = "level"},
+                                   {.title = "count", .align = reports::Align::right},
+                                   {.title = "what"},
+                                   {.title = "for example", .may_shorten = true}}};
+  for (const Finding& finding : findings)
+    table.rows.push_back({{.text = name_of(finding.level),
+                           .tone = finding.level == Finding::Level::error ? reports::Tone::bad
+                                                                          : reports::Tone::muted},
+                          {.text = std::to_string(finding.count)},
+                          {.text = finding.what},
+                          {.text = finding.where.empty() ? "" : finding.where.front()}});
+  return table;
+}
+
+// MMAD is questions about pictures of four sets: other counts matter than classes and labels.
+int verify_mmad(const VerifyCommand& options, const Context& context) {
+  const suites::MmadSet set = suites::mmad_set(options.data_root);
+  const suites::MmadVerification v = suites::verify_mmad(set);
+  if (options.json) {
+    Json counts = Json::array();
+    for (const suites::MmadCount& count : v.counts)
+      counts.push_back({{"source", count.source},
+                        {"column", count.column},
+                        {"found", count.found},
+                        {"expected", count.expected}});
+    const Json json = {{"dataset", "mmad"},
+                       {"root", set.root.string()},
+                       {"fingerprint", v.fingerprint},
+                       {"known_edition", v.known_edition},
+                       {"sound", v.sound()},
+                       {"images", v.images},
+                       {"questions", v.questions},
+                       {"counts", std::move(counts)},
+                       {"findings", json_of(v.findings)}};
+    print(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  } else {
+    reports::Table counts{.columns = {{.title = "source"}}};
+    for (std::size_t i = 0; i < v.counts.size(); ++i) {
+      const suites::MmadCount& count = v.counts[i];
+      if (counts.rows.empty() || counts.rows.back()[0].text != count.source)
+        counts.rows.push_back({{.text = count.source}});
+      if (counts.rows.size() == 1)
+        counts.columns.push_back({.title = count.column, .align = reports::Align::right});
+      const bool same = count.found == count.expected;
+      counts.rows.back().push_back(
+          {.text = std::to_string(count.found) +
+                   (same ? "" : " (" + std::to_string(count.expected) + ")"),
+           .tone = same ? reports::Tone::good : reports::Tone::bad});
+    }
+    reports::Page page{.title = "MMAD"};
+    page.sections.push_back(
+        {.title = "questions",
+         .paragraphs = {set.root.string(),
+                        std::to_string(v.images) + " images, " + std::to_string(v.questions) +
+                            " questions; fingerprint " + v.fingerprint,
+                        v.known_edition
+                            ? "All counts are the published ones."
+                            : "UNKNOWN EDITION: published are 8366 images, 39672 questions; "
+                              "published counts that differ stand in parentheses."},
+         .table = std::move(counts)});
+    if (!v.findings.empty())
+      page.sections.push_back({.title = "findings", .table = table_of(v.findings)});
+    print(reports::render(page, reports::Format::terminal, render_options(context.terminal)));
+  }
+  return v.sound() ? 0 : static_cast<int>(Kind::data);
+}
+
 int verify(const VerifyCommand& options, const Context& context) {
+  if (options.name == "mmad") return verify_mmad(options, context);
   const std::size_t colon = options.name.find(':');
   const DatasetEntry entry = dataset_named(options.name.substr(0, colon));
   std::string variant = colon == std::string::npos ? "" : options.name.substr(colon + 1);
@@ -156,7 +236,7 @@ void add_data(Command& program, Context& context) {
   auto options = std::make_shared<VerifyCommand>();
   command
       .word("name", options->name,
-            "data set, as in `looktwice list datasets`; elpv:all for a variant",
+            "data set, as in `looktwice list datasets`; elpv:all for a variant; or mmad",
             Command::Need::required)
       .option("data_root", options->data_root,
               "folder of the data set, or the folder that holds it; default: here")

@@ -45,7 +45,8 @@ Json tasks() {
       list.push_back({{"name", task.name},
                       {"summary", task.summary},
                       {"suite", suite.name},
-                      {"variants", task.variants}});
+                      {"variants", task.variants},
+                      {"modifiers", task.modifiers}});
   return list;
 }
 

@@ -69,7 +69,8 @@ void ScoringOptions::add_to(Command& command) {
           "found on them, for joint_pixel_f1 and so on: joint, joint_exact, anomalib, each also "
           "with _pooled; auto: 0.5, and joint where it is asked for")
       .option("fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
-      .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask")
+      .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask; -1: as the "
+              "task has it, mostly 0")
       .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
       .option("resamples", resamples, "bootstrap resamples; 0: none")
       .option("seed", seed, "of sampling, few-shot choice and bootstrap")
@@ -90,7 +91,7 @@ run::ScoreOptions ScoringOptions::score_options() const {
            "a finite number, auto, joint, joint_exact or anomalib, or one of the last three with "
            "_pooled");
   if (!(fpr_limit > 0 && fpr_limit <= 1)) refuse("fpr_limit", "a number above 0, at most 1");
-  if (map_side < 0 || map_side > 1 << 14) refuse("map_side", "0 to 16384");
+  if (map_side < -1 || map_side > 1 << 14) refuse("map_side", "0 to 16384, or -1");
   if (!(map_sigma >= 0 && map_sigma < 1000)) refuse("map_sigma", "0 to 1000");
   if (resamples < 0 || resamples > 1000000) refuse("resamples", "0 to 1000000");
   if (threads < 0 || threads > 1024) refuse("threads", "0 to 1024");

@@ -20,7 +20,7 @@ namespace looktwice::cli {
 struct ScoringOptions {
   std::string metrics = {}, memory = {}, pixel_threshold = "auto";
   double threshold = 0.5, fpr_limit = 0.3, map_sigma = 0;
-  int resamples = 1000, map_side = 0;
+  int resamples = 1000, map_side = -1;
   std::uint64_t seed = 0;
   int threads = 0;
 

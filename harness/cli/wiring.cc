@@ -46,6 +46,22 @@ bool takes(const std::string& pattern, const std::string& task) {
          ::fnmatch(pattern.c_str(), task.c_str(), 0) == 0;
 }
 
+// "qwen", "qwen+blind+similar", "blind".
+void refuse_unknown_variant(const TaskInfo& task, const std::string& variant) {
+  std::vector<std::string> known = task.variants;
+  std::istringstream in(variant);
+  for (std::string word; std::getline(in, word, '+');) {
+    if (std::ranges::find(known, word) == known.end() &&
+        std::ranges::find(task.modifiers, word) == task.modifiers.end()) {
+      known.insert(known.end(), task.modifiers.begin(), task.modifiers.end());
+      refuse_name(("variant of " + task.name).c_str(), word, known);
+    }
+    known.clear();  // a variant comes first
+  }
+  if (variant.ends_with('+') || (variant.empty() ? false : variant.front() == '+'))
+    refuse_name(("variant of " + task.name).c_str(), variant, task.variants);
+}
+
 // Drawn, not cut from the front: a sorted set begins with one defect type.
 void limit_samples(run::Task& task, std::int64_t limit, std::uint64_t seed) {
   const auto n = static_cast<std::uint32_t>(task.samples.size());
@@ -77,8 +93,7 @@ std::vector<TaskName> tasks_named(const std::string& text) {
       for (const TaskInfo& task : suite.tasks) {
         if (!takes(pattern, task.name)) continue;
         found = true;
-        if (!variant.empty() && std::ranges::find(task.variants, variant) == task.variants.end())
-          refuse_name(("variant of " + task.name).c_str(), variant, task.variants);
+        refuse_unknown_variant(task, variant);
         if (seen.insert(task.name + ":" + variant).second) tasks.push_back({task.name, variant});
       }
     if (!found) refuse_name("task", pattern, known);

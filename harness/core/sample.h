@@ -32,6 +32,8 @@ struct Truth {
   // One per question about the sample; empty: the questions need none.
   std::vector<std::string> answers = {};     // option letters
   std::vector<std::string> references = {};  // what a good answer says
+  // What control scorers answer: "majority" -> "B".
+  std::map<std::string, std::string> controls = {};
 };
 
 struct Option {
@@ -54,6 +56,9 @@ struct Sample {
   ImageFile image = {};                     // no path: a sample of texts alone
   std::vector<ImageFile> references = {};   // normal pictures shown beside it (few-shot)
   std::vector<SetQuestion> questions = {};  // in the order of Truth::answers and references
+  std::string background = {};              // told before the questions (domain knowledge)
+  // Why nothing can be asked about it: its record in the data set is wrong. It counts as failed.
+  std::string flaw = {};
   Truth truth = {};
 };
 
@@ -86,10 +91,23 @@ struct PictureForm {
   std::string detail = {};  // "low", "high", "auto"; empty: left to the server
 };
 
+// A piece of a user's turn: text, a reference picture, or the picture itself.
+struct QuestionPart {
+  enum class Kind { text, reference, image };
+  Kind kind = Kind::text;
+  std::string text = {};
+  int reference = 0;  // number of the picture in Request::references
+};
+
 // What a suite asks about one sample. The runner makes a Request of it.
 struct Question {
   std::string system = {};
   std::string text = {};
+  // The turn in its exact order, where the protocol sets it; `text` is then what the pieces say. An
+  // adapter that cannot interleave shows references, picture and text in this order, as it does
+  // where there are no parts.
+  std::vector<QuestionPart> parts = {};
+  bool blind = false;  // asked without any picture
   std::vector<Option> options = {};
   Wanted wanted = {};
   Decoding decoding = {};

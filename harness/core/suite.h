@@ -51,6 +51,9 @@ struct Plan {
   std::vector<GroupMeasure> measures = {};  // of answers that are judged one by one
   std::vector<Average> averages = {};       // of `measures`
   bool zero_rates = false;  // the official scorer takes a rate without a denominator for 0
+  // Where the protocol sets a size for pixel metrics: maps and masks at side x side, masks by the
+  // nearest pixel. 0: the size of the mask.
+  int map_side = 0;
   std::string headline = {};
   std::vector<std::string> columns = {};  // what leaderboards show beside the headline
   std::string dataset = {};               // column in the published tables: "ELPV"
@@ -72,6 +75,14 @@ class Suite {
   // Status::answered (a refused Question::alone does not stop it). Gives one Mark per scorer of the
   // plan.
   virtual Outcome mark(const Sample& sample, std::span<const Prediction> answers) const = 0;
+  // What only all outcomes of a task tell, in the order of its samples: a published rule by which
+  // one answer changes how the next one counts.
+  virtual void review(std::span<Outcome* const> /*outcomes*/) const {}
+  // The mask that the answers hold as text, at that size; nothing: none. Values 0 and 1.
+  virtual std::optional<AnomalyMap> mask_in(const Outcome& /*outcome*/, int /*width*/,
+                                            int /*height*/) const {
+    return {};
+  }
   virtual Plan plan() const = 0;
 };
 
@@ -80,6 +91,7 @@ class Suite {
 struct TaskInfo {
   std::string name = {}, summary = {};
   std::vector<std::string> variants = {};
+  std::vector<std::string> modifiers = {};  // may follow, "mmad:qwen+similar+blind"
 };
 
 struct SuiteEntry {

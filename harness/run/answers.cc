@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "harness/core/error.h"
@@ -38,24 +39,55 @@ std::vector<double> values_of(const Outcome& outcome, const Mark& mark, const st
 // One measure, group and scorer over all samples: by class and over all.
 struct Means {
   std::map<std::string, ClusterMean> by_class = {};
+  std::map<std::string, ClusterMean> by_category = {};  // where a class is a source of several
   ClusterMean pooled;
   bool any = false;
 
   explicit Means(const Measure& measure) : pooled(measure.pooling, measure.range) {}
 };
 
-Means means_of(const std::vector<Marked>& marked, const std::string& scorer,
-               const GroupMeasure& asked, const Measure& measure) {
-  Means means(measure);
+// Samples that show one picture: their answers are not independent.
+using Cluster = std::vector<const Outcome*>;
+
+std::vector<Cluster> clusters_of(const std::vector<Marked>& marked) {
+  std::vector<Cluster> clusters;
+  std::unordered_map<std::string, std::size_t> places;
   for (const Marked& one : marked) {
     const Outcome& outcome = one.outcome;
+    std::size_t place = clusters.size();
+    if (!outcome.image.empty()) {
+      std::string picture = outcome.image;
+      if (const auto& part = outcome.region)
+        picture += "#" + std::to_string(part->x) + "," + std::to_string(part->y) + "," +
+                   std::to_string(part->width) + "," + std::to_string(part->height);
+      place = places.try_emplace(std::move(picture), place).first->second;
+    }
+    if (place == clusters.size()) clusters.emplace_back();
+    clusters[place].push_back(&outcome);
+  }
+  return clusters;
+}
+
+Means means_of(const std::vector<Cluster>& clusters, const std::string& scorer,
+               const GroupMeasure& asked, const Measure& measure) {
+  Means means(measure);
+  for (const Cluster& cluster : clusters) {
+    const Outcome& first = *cluster.front();
     const auto [mean, is_new] =
-        means.by_class.try_emplace(unit_of(outcome), measure.pooling, measure.range);
-    const Mark* mark = outcome.status == Status::answered ? mark_by(outcome, scorer) : nullptr;
+        means.by_class.try_emplace(unit_of(first), measure.pooling, measure.range);
     std::vector<double> values;
-    if (mark) values = values_of(outcome, *mark, asked.group, measure.value());
-    mean->second.add(outcome.sample, outcome.anomalous, values);
-    means.pooled.add(outcome.sample, outcome.anomalous, values);
+    for (const Outcome* outcome : cluster) {
+      const Mark* mark = outcome->status == Status::answered ? mark_by(*outcome, scorer) : nullptr;
+      if (!mark) continue;
+      const std::vector<double> more = values_of(*outcome, *mark, asked.group, measure.value());
+      values.insert(values.end(), more.begin(), more.end());
+    }
+    mean->second.add(first.sample, first.anomalous, values);
+    means.pooled.add(first.sample, first.anomalous, values);
+    if (!first.source.empty())
+      means.by_category
+          .try_emplace(first.source + "/" + first.category, measure.pooling, measure.range)
+          .first->second.add(first.sample, first.anomalous, values);
     means.any = means.any || !values.empty();
   }
   return means;
@@ -63,7 +95,7 @@ Means means_of(const std::vector<Marked>& marked, const std::string& scorer,
 
 // One column of the summary, on the scale of 0 to 1.
 struct Column {
-  std::map<std::string, Value> by_class = {};
+  std::map<std::string, Value> by_class = {}, by_category = {};
   Value pooled = {};
 };
 
@@ -71,19 +103,25 @@ class Rows {
  public:
   Rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
        const metrics::MetricOptions& options)
-      : rows_(rows), task_(task), marked_(marked), options_(options) {}
+      : rows_(rows), task_(task), clusters_(clusters_of(marked)), options_(options) {}
 
-  void add_measure(const std::string& scorer, const GroupMeasure& asked) {
+  void add_measure(const std::string& scorer, const GroupMeasure& asked, bool zero_rates) {
     const Measure measure = measure_named(asked.measure);
-    const Means means = means_of(marked_, scorer, asked, measure);
-    const auto value_of = [&](const ClusterMean& mean) {
+    const Means means = means_of(clusters_, scorer, asked, measure);
+    // A class without any answer of the group is 0 for the scorers that take it so.
+    const auto value_of = [&](const ClusterMean& mean, bool is_class) {
       Value value = mean.value(options_);
+      if (is_class && zero_rates && !value.value && means.any) {
+        value.value = 0;
+        value.reason.clear();
+      }
       if (!means.any && !measure.missing.empty()) value.reason = measure.missing;
       return value;
     };
     Column& column = columns_[scorer + "\n" + asked.name()];
-    for (const auto& [name, mean] : means.by_class) column.by_class[name] = value_of(mean);
-    column.pooled = value_of(means.pooled);
+    for (const auto& [name, mean] : means.by_class) column.by_class[name] = value_of(mean, true);
+    for (const auto& [name, mean] : means.by_category) column.by_category[name] = value_of(mean, false);
+    column.pooled = value_of(means.pooled, false);
     add({.name = asked.name(), .higher_is_better = measure.higher_is_better}, scorer, column,
         [&](Value value) { return means.pooled.on_range(std::move(value)); });
   }
@@ -115,6 +153,7 @@ class Rows {
       row(value, name);
       classes.push_back(value);
     }
+    for (const auto& [name, value] : column.by_category) row(value, name);
     Value macro = metrics::mean_over(classes);
     if (!macro.value && !column.pooled.value) macro.reason = column.pooled.reason;
     row(macro, kMacro);
@@ -123,7 +162,7 @@ class Rows {
 
   std::vector<store::Row>& rows_;
   const Task& task_;
-  const std::vector<Marked>& marked_;
+  const std::vector<Cluster> clusters_;
   const metrics::MetricOptions& options_;
   std::map<std::string, Column> columns_ = {};
 };
@@ -166,7 +205,7 @@ void add_answer_rows(std::vector<store::Row>& rows, const Task& task,
                      const metrics::MetricOptions& options) {
   Rows made(rows, task, marked, options);
   for (const std::string& scorer : plan.scorers) {
-    for (const GroupMeasure& asked : plan.measures) made.add_measure(scorer, asked);
+    for (const GroupMeasure& asked : plan.measures) made.add_measure(scorer, asked, plan.zero_rates && scorer == "official");
     for (const Average& average : plan.averages) made.add_average(scorer, average);
   }
 }

@@ -82,6 +82,11 @@ std::optional<Desk::Open> Desk::next_sample() {
       continue;
     }
     Open open{.task = task_, .sample = sample_++};
+    if (!task.samples[open.sample].flaw.empty()) {
+      open.failed = true;
+      close_sample(open);
+      continue;
+    }
     bool waiting = false;
     // Follow what the journal holds until a question is without an answer.
     while (!waiting && !open.refused && ask_next(open)) {
@@ -110,10 +115,11 @@ Request Desk::request_of(const Open& open) const {
   const Sample& sample = task.samples[open.sample];
   Request request{.key = request_key(task, sample, open.turns.size()),
                   .category = sample.category,
-                  .image = picture_of(task, sample.image, open.question.pictures),
                   .turn = static_cast<int>(open.turns.size()),
                   .question = open.question};
   if (!open.question.alone) request.dialogue = open.turns;
+  if (open.question.blind) return request;
+  request.image = picture_of(task, sample.image, open.question.pictures);
   for (const ImageFile& reference : sample.references)
     request.references.push_back(picture_of(task, reference, open.question.pictures));
   return request;

@@ -11,7 +11,9 @@ Marked marked_sample(const Task& task, const Sample& sample, const Answers& answ
   Marked result;
   std::vector<Turn> turns;
   std::vector<Prediction> given;
-  while (const std::optional<Question> question = task.suite->ask(sample, turns)) {
+  while (sample.flaw.empty()) {
+    const std::optional<Question> question = task.suite->ask(sample, turns);
+    if (!question) break;
     const auto found = answers.find(request_key(task, sample, turns.size()));
     if (found == answers.end()) {
       result.missing = true;
@@ -26,7 +28,11 @@ Marked marked_sample(const Task& task, const Sample& sample, const Answers& answ
     turns.push_back({question->text, stored.prediction.text});
   }
   Outcome& outcome = result.outcome;
-  if (result.missing) {
+  if (!sample.flaw.empty()) {
+    outcome.status = Status::failed;
+    outcome.error = sample.flaw;
+    outcome.anomalous = sample.truth.anomalous;
+  } else if (result.missing) {
     outcome.status = Status::failed;
     outcome.error = "not answered yet";
     outcome.anomalous = sample.truth.anomalous;

@@ -91,7 +91,7 @@ PixelTruth truth_of(const Sample& sample, const ImageCodec& codec) {
   return truth;
 }
 
-Plane resized(const Plane& mask, int side) {
+Plane bilinear_mask(const Plane& mask, int side) {
   const std::vector<float> grey(mask.values.begin(), mask.values.end());
   Plane out{.width = side, .height = side};
   out.values.reserve(static_cast<std::size_t>(side) * side);
@@ -100,8 +100,24 @@ Plane resized(const Plane& mask, int side) {
   return out;
 }
 
+// The same by the nearest pixel: an image of 0 and 1 stays one, and small defects may vanish.
+Plane nearest_pixels(const Plane& mask, int side) {
+  Plane out{.width = side, .height = side};
+  out.values.reserve(static_cast<std::size_t>(side) * side);
+  const auto nearest = [side](std::int64_t at, std::int64_t from) {
+    return static_cast<std::size_t>((2 * at + 1) * from / (2 * static_cast<std::int64_t>(side)));
+  };
+  for (int y = 0; y < side; ++y)
+    for (int x = 0; x < side; ++x)
+      out.values.push_back(
+          mask.values[nearest(y, mask.height) * static_cast<std::size_t>(mask.width) +
+                      nearest(x, mask.width)]);
+  return out;
+}
+
 // Brings the truth to side x side. A threshold in pixels shrinks or grows with the picture.
-void resize(PixelTruth& truth, int side) {
+void resize(PixelTruth& truth, int side, bool nearest) {
+  const auto resized = nearest ? nearest_pixels : bilinear_mask;
   const double scale = static_cast<double>(side) * side /
                        (static_cast<double>(truth.mask.width) * truth.mask.height);
   truth.mask = resized(truth.mask, side);
@@ -146,14 +162,17 @@ void show(const PixelInput& input, std::size_t index, const ScoreOptions& option
           std::span<const std::unique_ptr<metrics::Metric>> metrics) {
   const Sample& sample = input.task->samples[index];
   const Marked& marked = (*input.marked)[index];
-  const std::optional<AnomalyMap> map = read_map(*input.folder, marked.map);
-  if (!map)
+  std::optional<AnomalyMap> map;
+  if (!marked.map.file.empty()) map = read_map(*input.folder, marked.map);
+  if (!map && !marked.map.file.empty())
     throw Error(Kind::data,
                 shown(input.folder->path() / marked.map.file) +
                     ": missing or damaged; run the same command again to redo its sample");
   PixelTruth truth = truth_of(sample, *input.codec);
-  if (options.map_side > 0) resize(truth, options.map_side);
+  if (options.map_side > 0) resize(truth, options.map_side, input.nearest);
   const Plane& mask = truth.mask;
+  if (!map) map = input.task->suite->mask_in(marked.outcome, mask.width, mask.height);
+  LOOKTWICE_CHECK(map.has_value());
   std::vector<float> values = map->values;
   if (map->width != mask.width || map->height != mask.height)
     values = metrics::bilinear(values, map->height, map->width, mask.height, mask.width);
@@ -181,8 +200,9 @@ std::vector<std::size_t> samples_with_maps(const PixelInput& input) {
   for (std::size_t i = 0; i < input.marked->size(); ++i) {
     const Sample& sample = input.task->samples[i];
     const bool has_truth = sample.truth.has_mask || !sample.truth.masks.empty();
-    if (has_truth && !(*input.marked)[i].map.file.empty() &&
-        (*input.marked)[i].outcome.status == Status::answered)
+    const Marked& marked = (*input.marked)[i];
+    if (!has_truth || marked.outcome.status != Status::answered) continue;
+    if (!marked.map.file.empty() || input.task->suite->mask_in(marked.outcome, 1, 1))
       found.push_back(i);
   }
   return found;

@@ -19,6 +19,7 @@ struct PixelInput {
   const std::vector<Marked>* marked = nullptr;
   const ImageCodec* codec = nullptr;
   const store::RunFolder* folder = nullptr;
+  bool nearest = false;  // masks are resized by the nearest pixel
 };
 
 // Indices into the task's samples that have a truth, an answer and a map.

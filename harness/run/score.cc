@@ -100,7 +100,8 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
                     const std::vector<Marked>& marked, const Plan& plan, const ImageCodec& codec,
                     const store::RunFolder& folder, ScoreOptions options) {
   options.metric.wanted = plan.pixel_metrics;
-  const PixelInput input{&task, &marked, &codec, &folder};
+  if (options.map_side < 0) options.map_side = plan.map_side;
+  const PixelInput input{&task, &marked, &codec, &folder, plan.map_side > 0};
   const std::vector<std::size_t> samples = samples_with_maps(input);
   if (samples.empty() || plan.pixel_metrics.empty()) return;
   std::map<std::string, std::vector<std::size_t>> by_category;
@@ -200,6 +201,9 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
   outcomes.write(store::file_header("outcomes", name.run) + "\n");
   for (const Task& task : tasks) {
     std::vector<Marked> all = marked(task, answers);
+    std::vector<Outcome*> outcomes_of_task;
+    for (Marked& one : all) outcomes_of_task.push_back(&one.outcome);
+    task.suite->review(outcomes_of_task);
     const Plan plan = extended(task.suite->plan(), options.more_metrics);
     summary.tasks.push_back(task_summary(task, all, plan));
     if (options.judge) {

@@ -21,7 +21,8 @@ namespace looktwice::run {
 
 struct ScoreOptions {
   metrics::MetricOptions metric = {};  // threads and seed too
-  int map_side = 0;      // evaluation size of pixel metrics: side x side; 0: the size of the mask
+  // Evaluation size of pixel metrics: side x side; 0: the size of the mask; -1: as the task has it.
+  int map_side = -1;
   double map_sigma = 0;  // Gaussian blur of the up-sampled map, in pixels; 0: none
   std::vector<std::string> more_metrics = {};  // values beside those of the task, by name
   std::optional<JudgeSetup> judge = {};        // whose points are read; empty: nobody's

@@ -5,6 +5,7 @@
 
 #include "metrics/binary/confusion.h"
 #include "metrics/metric.h"
+#include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -24,11 +25,15 @@ class Generated final : public Metric {
       throw std::invalid_argument(std::string(seen.id) + ": masks differ in size");
     ++masks_;
     bool any = false;
+    Confusion own;
     for (std::size_t i = 0; i < seen.called.size(); ++i) {
       const bool called = seen.called[i] != 0;
       any = any || called;
-      pixels_.add(!seen.mask.empty() && seen.mask[i] != 0, called);
+      own.add(!seen.mask.empty() && seen.mask[i] != 0, called);
     }
+    pixels_ += own;
+    // An F1 is a ratio of counts: summed as it is, the order would change the last bit.
+    rewards_.push_back(reward(own));
     if (seen.positive) images_.add(*seen.positive, any);
   }
   std::unique_ptr<Metric> clone_empty() const override { return std::make_unique<Generated>(); }
@@ -36,6 +41,7 @@ class Generated final : public Metric {
     const auto& part = dynamic_cast<const Generated&>(other);
     pixels_ += part.pixels_;
     images_ += part.images_;
+    rewards_.insert(rewards_.end(), part.rewards_.begin(), part.rewards_.end());
     maps_ += part.maps_;
     masks_ += part.masks_;
     skipped_ += part.skipped_;
@@ -62,10 +68,25 @@ class Generated final : public Metric {
     add("generated_pixel_accuracy", pixels_.accuracy(), "no pixel");
     add("generated_image_f1", images_.f1(), "no anomalous image");
     add("generated_image_accuracy", images_.accuracy(), "no image");
+    std::vector<double> sorted = rewards_;
+    std::ranges::sort(sorted);
+    Sum sum;
+    for (const double value : sorted) sum += value;
+    add("reward_mask",
+        sorted.empty() ? std::optional<double>()
+                       : sum.value() / static_cast<double>(sorted.size()),
+        "no image");
     return values;
   }
 
  private:
+  // R_acc of OmniAD with alpha = 2.
+  static double reward(const Confusion& pixels) {
+    if (pixels.positives() == 0) return pixels.called_positive() == 0 ? 1 : 0;
+    return 2 * pixels.f1().value_or(0);
+  }
+
+  std::vector<double> rewards_ = {};
   Confusion pixels_ = {}, images_ = {};
   std::int64_t maps_ = 0, masks_ = 0, skipped_ = 0;
 };
@@ -80,7 +101,9 @@ MetricEntry generated_metric() {
                     {"generated_pixel_accuracy", "share of their pixels called rightly", true},
                     {"generated_image_f1", "F1 of images called anomalous by a mask with any pixel",
                      true},
-                    {"generated_image_accuracy", "share of images called rightly so", true}},
+                    {"generated_image_accuracy", "share of images called rightly so", true},
+                    {"reward_mask",
+                     "OmniAD's R_acc of masks as generated: 1 where rightly empty, else 2 F1", true}},
           .make = [](const MetricOptions&) { return std::make_unique<Generated>(); }};
 }
 

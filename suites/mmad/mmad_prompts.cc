@@ -7,7 +7,7 @@ namespace looktwice::suites {
 namespace {
 
 using Take = OfficialReading::Take;
-using Parts = std::vector<PromptPart>;
+using Parts = std::vector<QuestionPart>;
 
 constexpr std::array kSets = {
     MmadPromptSet{MmadPrompt::gpt4o, "gpt4o", {Take::last, false}, 200, true},
@@ -70,11 +70,11 @@ void add_text(Parts& parts, std::string text) {
 
 void add_references(Parts& parts, const PromptRequest& request) {
   for (int i = 0; i < request.templates; ++i)
-    parts.push_back({.kind = PromptPart::Kind::reference, .reference = i});
+    parts.push_back({.kind = QuestionPart::Kind::reference, .reference = i});
 }
 
 void add_image(Parts& parts) {
-  parts.push_back({.kind = PromptPart::Kind::image});
+  parts.push_back({.kind = QuestionPart::Kind::image});
 }
 
 // One message: the pictures, then one text.
@@ -144,9 +144,9 @@ Parts omniad(const PromptRequest& request) {
 // Texts with no picture between them become one.
 Parts merged(Parts parts) {
   Parts result;
-  for (PromptPart& part : parts)
-    if (part.kind == PromptPart::Kind::text && !result.empty() &&
-        result.back().kind == PromptPart::Kind::text)
+  for (QuestionPart& part : parts)
+    if (part.kind == QuestionPart::Kind::text && !result.empty() &&
+        result.back().kind == QuestionPart::Kind::text)
       result.back().text += part.text;
     else
       result.push_back(std::move(part));
@@ -169,7 +169,7 @@ std::string mmad_system_text(MmadPrompt prompt) {
   return prompt == MmadPrompt::omniad ? kOmniadSystem : "";
 }
 
-std::vector<PromptPart> mmad_prompt(MmadPrompt prompt, const PromptRequest& request) {
+std::vector<QuestionPart> mmad_prompt(MmadPrompt prompt, const PromptRequest& request) {
   const auto made = [&] {
     switch (prompt) {
       case MmadPrompt::gpt4o:
@@ -190,22 +190,22 @@ std::vector<PromptPart> mmad_prompt(MmadPrompt prompt, const PromptRequest& requ
   Parts parts = made();
   if (request.blind) {
     std::erase_if(parts,
-                  [](const PromptPart& part) { return part.kind != PromptPart::Kind::text; });
+                  [](const QuestionPart& part) { return part.kind != QuestionPart::Kind::text; });
     if (prompt != MmadPrompt::qwen) parts = merged(std::move(parts));
   }
   return parts;
 }
 
-std::string joined_prompt(std::span<const PromptPart> parts) {
+std::string joined_prompt(std::span<const QuestionPart> parts) {
   std::string text;
-  for (const PromptPart& part : parts) switch (part.kind) {
-      case PromptPart::Kind::text:
+  for (const QuestionPart& part : parts) switch (part.kind) {
+      case QuestionPart::Kind::text:
         text += part.text;
         break;
-      case PromptPart::Kind::reference:
+      case QuestionPart::Kind::reference:
         text += "<reference " + std::to_string(part.reference + 1) + ">";
         break;
-      case PromptPart::Kind::image:
+      case QuestionPart::Kind::image:
         text += "<image>";
         break;
     }

@@ -27,14 +27,6 @@ struct MmadPromptSet {
 std::span<const MmadPromptSet> mmad_prompt_sets();
 std::optional<MmadPromptSet> mmad_prompt_set(std::string_view name);
 
-// A piece of the user's turn, in order: text, a template, or the query image.
-struct PromptPart {
-  enum class Kind { text, reference, image };
-  Kind kind = Kind::text;
-  std::string text = {};
-  int reference = 0;  // number of the template, from 0
-};
-
 // A question as a prompt shows it.
 struct ShownQuestion {
   int number = 1;  // in its conversation, from 1
@@ -51,9 +43,9 @@ struct PromptRequest {
 };
 
 std::string mmad_system_text(MmadPrompt prompt);  // empty: none
-std::vector<PromptPart> mmad_prompt(MmadPrompt prompt, const PromptRequest& request);
+std::vector<QuestionPart> mmad_prompt(MmadPrompt prompt, const PromptRequest& request);
 
 // The parts as one text; pictures as "<reference N>" (from 1) and "<image>".
-std::string joined_prompt(std::span<const PromptPart> parts);
+std::string joined_prompt(std::span<const QuestionPart> parts);
 
 }  // namespace looktwice::suites

@@ -7,11 +7,11 @@
 
 #include "harness/core/error.h"
 #include "harness/core/options.h"
-#include "harness/core/random.h"
 #include "harness/core/suite.h"
 #include "harness/core/text.h"
 #include "suites/answers.h"
 #include "suites/datasets/catalogue.h"
+#include "suites/references.h"
 
 namespace looktwice::suites {
 namespace {
@@ -26,22 +26,6 @@ bool is_published(const std::string& dataset) {
   static constexpr std::array kNine = {"mvtec", "visa",     "aitex",  "elpv", "btad",
                                        "mpdd",  "brainmri", "headct", "br35h"};
   return std::find(kNine.begin(), kNine.end(), dataset) != kNine.end();
-}
-
-// The first k of the category's sorted normal training images, permuted with seed 42: the same for
-// every sample.
-std::vector<ImageFile> references(const Dataset& set, const std::string& title,
-                                  const std::string& category, int k) {
-  const auto found = set.normal_train.find(category);
-  const std::size_t there = found == set.normal_train.end() ? 0 : found->second.size();
-  if (there < static_cast<std::size_t>(k))
-    throw Error(Kind::data,
-                title + ": class '" + printable(category) + "' has " + std::to_string(there) +
-                    " normal training images, --num_fewshot asks for " + std::to_string(k));
-  const auto order = permutation(static_cast<std::uint32_t>(there), 42);
-  std::vector<ImageFile> chosen;
-  for (int i = 0; i < k; ++i) chosen.push_back(found->second[order[static_cast<std::size_t>(i)]]);
-  return chosen;
 }
 
 Mark mark_by(const std::string& scorer, const Prediction& answer) {
@@ -66,15 +50,7 @@ class ZeroShot final : public Suite {
   Loaded load(const Loading& loading) const override {
     Dataset set =
         entry_.load({.root = loading.data_root, .variant = variant_, .codec = loading.codec});
-    if (loading.num_fewshot > 0) {
-      std::map<std::string, std::vector<ImageFile>> shown;
-      for (Sample& sample : set.test) {
-        auto [chosen, is_new] = shown.try_emplace(sample.category);
-        if (is_new)
-          chosen->second = references(set, entry_.title, sample.category, loading.num_fewshot);
-        sample.references = chosen->second;
-      }
-    }
+    show_references(set, entry_.title, loading.num_fewshot);
     return {.root = set.root, .samples = std::move(set.test), .warnings = std::move(set.warnings)};
   }
 

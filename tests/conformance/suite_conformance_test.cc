@@ -28,6 +28,9 @@ std::vector<TaskCase> all_tasks() {
   std::vector<TaskCase> cases;
   for (const SuiteEntry& suite : suites::suite_catalogue())
     for (const TaskInfo& task : suite.tasks) {
+      // A sample of MMAD is one of many questions about a picture, each with templates of its own:
+      // tests/suites/mmad asks the same of it in its terms.
+      if (suite.name == "mmad") continue;
       if (task.variants.empty()) cases.push_back({suite.name, task.name, ""});
       for (const std::string& variant : task.variants)
         cases.push_back({suite.name, task.name, variant});
@@ -123,12 +126,25 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
     return sum / count;
   }
 
+  static std::string seg_reply(bool anomalous) {
+    return anomalous ? "<seg>(0, 0)</seg><think></think><answer>A</answer>"
+                     : "<seg></seg><think></think><answer>B</answer>";
+  }
+  // Scorers that read what a model says; the others are controls.
+  std::vector<std::string> reading_scorers() const {
+    std::vector<std::string> names = suite_->plan().scorers;
+    std::erase_if(names,
+                  [](const std::string& name) { return name != "official" && name != "corrected"; });
+    return names;
+  }
   static std::string truth_of(const Sample& sample, std::size_t turn) {
     if (!sample.truth.references.empty()) return sample.truth.references[turn];
+    if (!sample.truth.answers.empty()) return seg_reply(*sample.truth.anomalous);
     return *sample.truth.anomalous ? "Yes." : "No.";
   }
   static std::string untruth_of(const Sample& sample) {
     if (!sample.truth.references.empty()) return "xyzzy";
+    if (!sample.truth.answers.empty()) return seg_reply(!*sample.truth.anomalous);
     return *sample.truth.anomalous ? "No." : "Yes.";
   }
   bool takes_scores() const { return suite_->ask(loaded_.samples[0], {})->wanted.score; }
@@ -139,7 +155,7 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
 };
 
 TEST_P(EveryTask, TheTruthGetsFullMarks) {
-  for (const std::string& scorer : suite_->plan().scorers) {
+  for (const std::string& scorer : reading_scorers()) {
     EXPECT_EQ(share_of(scorer, truth_of), 1.0);
     EXPECT_EQ(
         share_of(scorer, [](const Sample& sample, std::size_t) { return untruth_of(sample); }),
@@ -194,6 +210,7 @@ TEST_P(EveryTask, StatesAreToldApart) {
        {failed, states({.status = Status::refused, .text = "Yes"}), states({})}) {
     ASSERT_EQ(read.marks.size(), suite_->plan().scorers.size());
     for (const Mark& mark : read.marks) {
+      if (mark.scorer.starts_with("all_") && read.status == Status::answered) continue;
       EXPECT_FALSE(mark.score || mark.decision);
       EXPECT_FALSE(mark.unscored_because.empty());
     }
@@ -246,6 +263,7 @@ TEST_P(EveryTask, ItsMetricsAreInTheCatalogue) {
     EXPECT_TRUE(measures.contains(one.measure)) << one.measure;
     shown.insert(one.name());
   }
+  shown.insert(plan.pixel_metrics.begin(), plan.pixel_metrics.end());
   EXPECT_TRUE(shown.contains(plan.headline)) << plan.headline;
   for (const std::string& name : plan.columns) EXPECT_TRUE(shown.contains(name)) << name;
   EXPECT_EQ(plan.variant, GetParam().variant);
