@@ -69,7 +69,8 @@ void ScoringOptions::add_to(Command& command) {
           "found on them, for joint_pixel_f1 and so on: joint, joint_exact, anomalib, each also "
           "with _pooled; auto: 0.5, and joint where it is asked for")
       .option("fpr_limit", fpr_limit, "false positive rate up to which AUPRO integrates")
-      .option("map_side", map_side, "pixel metrics at SIDE x SIDE; 0: at the size of the mask; -1: as the "
+      .option("map_side", map_side,
+              "pixel metrics at SIDE x SIDE; 0: at the size of the mask; -1: as the "
               "task has it, mostly 0")
       .option("map_sigma", map_sigma, "Gaussian blur of up-sampled maps, in pixels; 0: none")
       .option("resamples", resamples, "bootstrap resamples; 0: none")

@@ -120,7 +120,8 @@ class Rows {
     };
     Column& column = columns_[scorer + "\n" + asked.name()];
     for (const auto& [name, mean] : means.by_class) column.by_class[name] = value_of(mean, true);
-    for (const auto& [name, mean] : means.by_category) column.by_category[name] = value_of(mean, false);
+    for (const auto& [name, mean] : means.by_category)
+      column.by_category[name] = value_of(mean, false);
     column.pooled = value_of(means.pooled, false);
     add({.name = asked.name(), .higher_is_better = measure.higher_is_better}, scorer, column,
         [&](Value value) { return means.pooled.on_range(std::move(value)); });
@@ -205,7 +206,8 @@ void add_answer_rows(std::vector<store::Row>& rows, const Task& task,
                      const metrics::MetricOptions& options) {
   Rows made(rows, task, marked, options);
   for (const std::string& scorer : plan.scorers) {
-    for (const GroupMeasure& asked : plan.measures) made.add_measure(scorer, asked, plan.zero_rates && scorer == "official");
+    for (const GroupMeasure& asked : plan.measures)
+      made.add_measure(scorer, asked, plan.zero_rates && scorer == "official");
     for (const Average& average : plan.averages) made.add_average(scorer, average);
   }
 }

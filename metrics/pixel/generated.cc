@@ -73,8 +73,7 @@ class Generated final : public Metric {
     Sum sum;
     for (const double value : sorted) sum += value;
     add("reward_mask",
-        sorted.empty() ? std::optional<double>()
-                       : sum.value() / static_cast<double>(sorted.size()),
+        sorted.empty() ? std::optional<double>() : sum.value() / static_cast<double>(sorted.size()),
         "no image");
     return values;
   }
@@ -94,17 +93,18 @@ class Generated final : public Metric {
 }  // namespace
 
 MetricEntry generated_metric() {
-  return {.name = "generated",
-          .pixel = true,
-          .optional = true,
-          .gives = {{"generated_pixel_f1", "F1 of the pixels of masks as generated", true},
-                    {"generated_pixel_accuracy", "share of their pixels called rightly", true},
-                    {"generated_image_f1", "F1 of images called anomalous by a mask with any pixel",
-                     true},
-                    {"generated_image_accuracy", "share of images called rightly so", true},
-                    {"reward_mask",
-                     "OmniAD's R_acc of masks as generated: 1 where rightly empty, else 2 F1", true}},
-          .make = [](const MetricOptions&) { return std::make_unique<Generated>(); }};
+  return {
+      .name = "generated",
+      .pixel = true,
+      .optional = true,
+      .gives = {{"generated_pixel_f1", "F1 of the pixels of masks as generated", true},
+                {"generated_pixel_accuracy", "share of their pixels called rightly", true},
+                {"generated_image_f1", "F1 of images called anomalous by a mask with any pixel",
+                 true},
+                {"generated_image_accuracy", "share of images called rightly so", true},
+                {"reward_mask",
+                 "OmniAD's R_acc of masks as generated: 1 where rightly empty, else 2 F1", true}},
+      .make = [](const MetricOptions&) { return std::make_unique<Generated>(); }};
 }
 
 }  // namespace looktwice::metrics

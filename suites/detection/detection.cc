@@ -1,6 +1,6 @@
-// det.<dataset>: a mask and a decision per image, 0- or 1-shot (protocols.md 6 and 8.2). Text models
-// draw the mask as patches between <seg> tags and are judged as generated, without any threshold;
-// models that give maps are judged at one threshold for all categories.
+// det.<dataset>: a mask and a decision per image, 0- or 1-shot (protocols.md 6 and 8.2). Text
+// models draw the mask as patches between <seg> tags and are judged as generated, without any
+// threshold; models that give maps are judged at one threshold for all categories.
 #include <algorithm>
 #include <array>
 #include <sstream>
@@ -52,8 +52,8 @@ Reading reading_of(const std::string& variant) {
   for (std::string word; std::getline(in, word, '+');) {
     const auto found = std::ranges::find(kModifiers, word, &Modifier::name);
     if (found == kModifiers.end())
-      throw Error(Kind::usage, "no variant '" + printable(word, 40) +
-                                   "'; there are base1, answer and original");
+      throw Error(Kind::usage,
+                  "no variant '" + printable(word, 40) + "'; there are base1, answer and original");
     found->apply(reading);
   }
   return reading;
@@ -126,22 +126,20 @@ class Detection final : public Suite {
   }
 
   Plan plan() const override {
-    Plan plan{.scorers = {"corrected", "all_anomalous", "all_normal"},
-              .image_metrics = {"accuracy", "precision", "recall", "f1", "auroc"},
-              .pixel_metrics = {"generated_pixel_f1", "generated_pixel_accuracy",
-                                "generated_image_f1", "generated_image_accuracy", "reward_mask",
-                                "joint_pixel_f1", "joint_pixel_accuracy", "joint_image_f1",
-                                "joint_image_accuracy", "joint_threshold", "joint_image_threshold"},
-              .measures = {{kGroup, "invalid"},
-                           {kGroup, "reward_format"},
-                           {kGroup, "reward_answer"}},
-              .map_side = reading_.original_size ? 0 : kSide,
-              .headline = "generated_pixel_f1",
-              .columns = {"generated_pixel_accuracy", "generated_image_f1",
-                          "generated_image_accuracy"},
-              .dataset = entry_.title,
-              .published = "omniad_table3",
-              .variant = variant_};
+    Plan plan{
+        .scorers = {"corrected", "all_anomalous", "all_normal"},
+        .image_metrics = {"accuracy", "precision", "recall", "f1", "auroc"},
+        .pixel_metrics = {"generated_pixel_f1", "generated_pixel_accuracy", "generated_image_f1",
+                          "generated_image_accuracy", "reward_mask", "joint_pixel_f1",
+                          "joint_pixel_accuracy", "joint_image_f1", "joint_image_accuracy",
+                          "joint_threshold", "joint_image_threshold"},
+        .measures = {{kGroup, "invalid"}, {kGroup, "reward_format"}, {kGroup, "reward_answer"}},
+        .map_side = reading_.original_size ? 0 : kSide,
+        .headline = "generated_pixel_f1",
+        .columns = {"generated_pixel_accuracy", "generated_image_f1", "generated_image_accuracy"},
+        .dataset = entry_.title,
+        .published = "omniad_table3",
+        .variant = variant_};
     plan.published_columns = {{"generated_pixel_f1", std::string(column_) + ".f1"},
                               {"generated_pixel_accuracy", std::string(column_) + ".acc"}};
     if (entry_.has_kinds) {

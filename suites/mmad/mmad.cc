@@ -138,8 +138,7 @@ class Loader {
                         .text = question.text,
                         .options = question.options};
       sample.truth.answers = {question.answer};
-      if (asking_.shuffled)
-        shuffle(asked.options, sample.truth.answers[0], loading_.seed, name);
+      if (asking_.shuffled) shuffle(asked.options, sample.truth.answers[0], loading_.seed, name);
       if (asking_.cumulative) {
         sample.questions = before;
         before.push_back(asked);
@@ -199,8 +198,8 @@ class Loader {
     samples_.push_back(std::move(sample));
   }
 
-  // What a guesser says: the letter that is right most often among the questions of the same source,
-  // subtask and letters (ties: the first letter), and a drawn one.
+  // What a guesser says: the letter that is right most often among the questions of the same
+  // source, subtask and letters (ties: the first letter), and a drawn one.
   void add_controls(std::vector<Sample>& samples) const {
     const auto kind_of = [](const Sample& sample) {
       std::string kind = sample.source + "\n" + sample.questions.back().group + "\n";
@@ -214,8 +213,9 @@ class Loader {
       if (!sample.flaw.empty()) continue;
       const auto& letters = right.at(kind_of(sample));
       sample.truth.controls["majority"] =
-          std::ranges::max_element(letters, {}, [](const auto& item) { return item.second; })
-              ->first;
+          std::ranges::max_element(letters, {}, [](const auto& item) {
+            return item.second;
+          })->first;
       const std::vector<Option>& options = sample.questions.back().options;
       sample.truth.controls["random"] =
           options[drawn(loading_.seed, "control " + sample.id, options.size())].letter;
@@ -276,8 +276,7 @@ class Mmad final : public Suite {
     Outcome outcome{.status = answer.status, .error = answer.error};
     outcome.anomalous = sample.truth.anomalous;
     const SetQuestion& asked = sample.questions.back();
-    outcome.answers.push_back(
-        {.group = asked.group, .question = asked.text, .text = answer.text});
+    outcome.answers.push_back({.group = asked.group, .question = asked.text, .text = answer.text});
     for (const std::string& scorer : scorers()) {
       std::string letter;
       if (scorer == "official")
@@ -302,8 +301,8 @@ class Mmad final : public Suite {
       for (Mark& one : outcome->marks)
         if (one.scorer == "official") mark = &one;
       if (!mark) continue;
-      const bool dropped = !passed_over && (outcome->status == Status::refused ||
-                                            !mark->unscored_because.empty());
+      const bool dropped =
+          !passed_over && (outcome->status == Status::refused || !mark->unscored_because.empty());
       if (passed_over) leave_out(*mark, "passed over: the record before it was dropped");
       passed_over = dropped;
     }

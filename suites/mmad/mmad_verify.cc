@@ -15,9 +15,14 @@ using datasets::Finding;
 using Level = Finding::Level;
 
 constexpr std::size_t kColumns = 8;
-constexpr std::array<const char*, kColumns> kColumnNames = {
-    "normal",          "abnormal",       "Defect Classification", "Defect Localization", "Defect Description",
-    "Defect Analysis", "Object Classification", "Object Analysis"};
+constexpr std::array<const char*, kColumns> kColumnNames = {"normal",
+                                                            "abnormal",
+                                                            "Defect Classification",
+                                                            "Defect Localization",
+                                                            "Defect Description",
+                                                            "Defect Analysis",
+                                                            "Object Classification",
+                                                            "Object Analysis"};
 // published/mmad_question_counts.json.
 constexpr std::int64_t kExpected[4][kColumns] = {
     {465, 1226, 1205, 1193, 1213, 1205, 464, 1367},
@@ -65,20 +70,20 @@ class Verifier {
       }
     }
     result_.images = static_cast<std::int64_t>(set_.images.size());
-    result_.known_edition =
-        result_.images == kMmadImages && result_.questions == kMmadQuestions;
+    result_.known_edition = result_.images == kMmadImages && result_.questions == kMmadQuestions;
     for (std::size_t source = 0; source < 4; ++source)
       for (std::size_t column = 0; column < kColumns; ++column) {
-        result_.counts.push_back({kMmadSources[source], kColumnNames[column],
-                                  found[source][column], kExpected[source][column]});
-        result_.known_edition = result_.known_edition && found[source][column] ==
-                                                             kExpected[source][column];
+        result_.counts.push_back({kMmadSources[source], kColumnNames[column], found[source][column],
+                                  kExpected[source][column]});
+        result_.known_edition =
+            result_.known_edition && found[source][column] == kExpected[source][column];
       }
   }
 
   void look_at_records() {
     for (const MmadImage& image : set_.images) {
-      if (!image.flaw.empty()) add(Level::error, "records that cannot be used", image.key + ": " + image.flaw);
+      if (!image.flaw.empty())
+        add(Level::error, "records that cannot be used", image.key + ": " + image.flaw);
       if (!image.template_flaw.empty())
         add(Level::warning, "records without usable templates",
             image.key + ": " + image.template_flaw);
@@ -132,8 +137,8 @@ class Verifier {
 }  // namespace
 
 bool MmadVerification::sound() const {
-  return std::ranges::none_of(
-      findings, [](const Finding& finding) { return finding.level == Level::error; });
+  return std::ranges::none_of(findings,
+                              [](const Finding& finding) { return finding.level == Level::error; });
 }
 
 MmadVerification verify_mmad(const MmadSet& set) {

@@ -133,8 +133,8 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
   // Scorers that read what a model says; the others are controls.
   std::vector<std::string> reading_scorers() const {
     std::vector<std::string> names = suite_->plan().scorers;
-    std::erase_if(names,
-                  [](const std::string& name) { return name != "official" && name != "corrected"; });
+    std::erase_if(
+        names, [](const std::string& name) { return name != "official" && name != "corrected"; });
     return names;
   }
   static std::string truth_of(const Sample& sample, std::size_t turn) {

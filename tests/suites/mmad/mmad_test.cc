@@ -108,8 +108,8 @@ TEST(Mmad, RecordedAnswersGiveTheOfficialSummary) {
   const std::string file = MmadFolder::given() / "summary.json";
   const JsonValue golden = parsed_json(text_of_file(file), file);
   for (const std::string variant : {"qwen", "gpt4o"}) {
-    const std::map<std::string, double> values = values_of(task_of(folder, variant),
-                                                           recorded_replies());
+    const std::map<std::string, double> values =
+        values_of(task_of(folder, variant), recorded_replies());
     for (const auto& [source, columns] : golden.find(variant)->members)
       for (const auto& [column, value] : columns.members) {
         std::string metric = column;
@@ -150,7 +150,8 @@ TEST(Mmad, DecisionsGiveTheOfficialRates) {
 
 TEST(Mmad, TheOracleScoresHundredInEveryCell) {
   const MmadFolder folder;
-  for (const std::string variant : {"qwen", "llava", "qwen+shuffled", "omniad", "gpt4o+cumulative"}) {
+  for (const std::string variant :
+       {"qwen", "llava", "qwen+shuffled", "omniad", "gpt4o+cumulative"}) {
     const run::Task task = task_of(folder, variant, 1);
     Replies replies;
     for (const Sample& sample : task.samples) replies[sample.id] = sample.truth.answers[0];
@@ -176,8 +177,8 @@ TEST(Mmad, ControlsAreScorersOfTheirOwn) {
   EXPECT_EQ(values.at("majority/anomaly_detection.choice_balanced/macro"), 0.5);
   EXPECT_GE(values.at("majority/defect_analysis.choice/pooled"), 0.25);
   EXPECT_NEAR(values.at("random/average/pooled"), 0.3, 0.2);
-  EXPECT_FALSE(values_of(task_of(folder, "qwen"), recorded_replies())
-                   .contains("majority/average/macro"));
+  EXPECT_FALSE(
+      values_of(task_of(folder, "qwen"), recorded_replies()).contains("majority/average/macro"));
 }
 
 TEST(Mmad, ShuffledOptionsKeepTheRightText) {
@@ -300,8 +301,7 @@ TEST(Mmad, RecordsThatAreNoneAreNamedToo) {
 }
 
 TEST(Mmad, UnknownVariantsAreRefusedWithASuggestion) {
-  for (const char* variant : {"qwe", "qwen+blnd", "qwen+"})
-    try {
+  for (const char* variant : {"qwe", "qwen+blnd", "qwen+"}) try {
       if (std::string(variant) == "qwen+") continue;
       suite_of(variant);
       FAIL() << variant;
