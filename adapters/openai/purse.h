@@ -24,7 +24,7 @@ struct Price {
 std::optional<Price> price_of(std::string_view table, const std::string& file,
                               const std::string& model);
 
-// The table that is built in (prices.csv), and the day it was checked.
+// The table that is built in (prices.csv): list prices of that day, from memory, not checked.
 std::string_view known_prices();
 inline constexpr const char* kPricesOf = "2025-08-31";
 
