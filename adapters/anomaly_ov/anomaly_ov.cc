@@ -24,7 +24,7 @@ struct Options {
   std::filesystem::path checkpoint = {}, expert = {}, vision = {};
   std::string dtype = "fp32", score_dtype = "fp32", variant = "released", score = "sigmoid",
               map = "whole";
-  bool look_back = true, split_prompts = true, q_former = true, pre_resize = true;
+  bool words = true, look_back = true, split_prompts = true, q_former = true, pre_resize = true;
 
   void visit(auto&& option) {
     option("checkpoint", checkpoint, "folder with config.json, the weights and the expert's");
@@ -39,6 +39,9 @@ struct Options {
            "sigmoid (as published, ties when very sure) or logit (the same order, no ties)");
     option("map", map,
            "whole (of the whole picture, 27x27) or tiles (of its tiles at their own aspect)");
+    option("words", words,
+           "false: score and map alone, all that zero-shot detection needs; the language model is "
+           "never read");
     option("look_back", look_back,
            "false: ablation of the paper's table 1, no class of the picture");
     option("split_prompts", split_prompts, "false: ablation, no positive and negative embedding");
@@ -137,7 +140,7 @@ class AnomalyOv final : public Adapter {
 
   void begin(const Request& request, Outbox& outbox) {
     Prediction reply{.key = request.key};
-    const bool in_words = request.question.wanted.text;
+    const bool in_words = options_.words && request.question.wanted.text;
     const bool well = attempted(reply, [&] {
       if (in_words) return ask(request);
       Memory memory;
