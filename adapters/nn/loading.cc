@@ -80,7 +80,8 @@ void Loading::finish() const {
   std::vector<std::string> extra;
   for (const auto& [name, tensor] : checkpoint_.tensors())
     if (!taken_.contains(name) &&
-        std::ranges::none_of(ignored_, [&](const std::string& p) { return name.starts_with(p); }))
+        std::ranges::none_of(ignored_,
+                             [&name = name](const std::string& p) { return name.starts_with(p); }))
       extra.push_back(name);
   if (missing_.empty() && misshapen_.empty() && extra.empty()) return;
   throw Error(Kind::model, what_ + " does not fit the model" + listed("missing", missing_) +

@@ -12,7 +12,7 @@ std::shared_ptr<const std::string> PictureShelf::data_url_of(const Picture& pict
     entries_.splice(entries_.begin(), entries_, found->second);
     return found->second->url;
   }
-  const auto url = std::make_shared<const std::string>(data_url(picture, form));
+  auto url = std::make_shared<const std::string>(data_url(picture, form));
   entries_.push_front({name, url});
   by_name_[name] = entries_.begin();
   held_ += url->size();
