@@ -15,9 +15,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "adapters/kernels/ltfm.h"
+#include "adapters/kernels/ltfm_fused.h"
 #include "adapters/kernels/token_select.h"
 #include "adapters/nn/device.h"
 #include "harness/core/error.h"
@@ -134,9 +136,45 @@ at::Tensor Expert::prompts_for(const at::Tensor& class_vector) const {
   return at::stack(prompts);
 }
 
+// On a GPU, where the shape allows: product and matching in one kernel, so that no adapted feature
+// is written. Undefined: it is to be done in two steps.
+at::Tensor Expert::matched_at_once(const nn::SiglipFeatures& features,
+                                   const at::Tensor& prompts) const {
+  const at::Tensor& final = features.final;
+  kernels::LtfmFused shape{.levels = static_cast<int>(levels_.size()),
+                           .tiles = static_cast<int>(final.size(0)),
+                           .tokens = static_cast<int>(final.size(1)),
+                           .hidden = static_cast<int>(hidden_),
+                           .dims = static_cast<int>(dims_),
+                           .number = number_of(final.scalar_type()),
+                           .selected = options_.variant == Variant::released ? 1 : 0};
+  if (final.device().is_cpu() || levels_.size() > kernels::kMostFusedLevels ||
+      !kernels::ltfm_fused_refusal(shape).empty())
+    return {};
+  std::vector<at::Tensor> kept;  // until the kernel is asked for; its memory is the queue's then
+  std::vector<const void*> rows, weights;
+  std::vector<const float*> biases;
+  for (std::size_t l = 0; l < levels_.size(); ++l) {
+    kept.push_back(features.levels[l].contiguous());
+    rows.push_back(kept.back().const_data_ptr());
+    kept.push_back(levels_[l].adaptor.weight.contiguous());
+    weights.push_back(kept.back().const_data_ptr());
+    biases.push_back(levels_[l].bias.const_data_ptr<float>());
+  }
+  for (const at::Tensor& tensor : kept)
+    if (reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % 16 != 0) return {};
+  at::Tensor map = at::empty({final.size(0), final.size(1)}, prompts.options());
+  kernels::ltfm_fused(shape, rows.data(), weights.data(), biases.data(),
+                      prompts.const_data_ptr<float>(), map.mutable_data_ptr<float>(),
+                      nn::stream_of(final.device()));
+  return map;
+}
+
 // average: [tiles][tokens]; else [levels][tiles][tokens].
 at::Tensor Expert::matched(const nn::SiglipFeatures& features, const at::Tensor& prompts,
                            bool average) const {
+  if (average)
+    if (at::Tensor map = matched_at_once(features, prompts); map.defined()) return map;
   const auto levels = static_cast<std::int64_t>(levels_.size());
   const std::int64_t tiles = features.final.size(0), tokens = features.final.size(1);
   const at::Device device = features.final.device();

@@ -70,6 +70,7 @@ class Expert {
   };
   void fold(Level& level) const;
   at::Tensor prompts_for(const at::Tensor& class_vector) const;
+  at::Tensor matched_at_once(const nn::SiglipFeatures& features, const at::Tensor& prompts) const;
   at::Tensor matched(const nn::SiglipFeatures& features, const at::Tensor& prompts,
                      bool average) const;
 
