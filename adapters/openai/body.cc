@@ -1,5 +1,6 @@
 #include "adapters/openai/body.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "harness/core/error.h"
@@ -39,44 +40,80 @@ class Members {
   const std::set<std::string>& omit_;
 };
 
-void append_message(std::string& text, const char* role, const std::string& content) {
+using Urls = std::span<const std::string_view>;
+
+void append_text(std::string& text, const char* role, const std::string& content) {
   text.append(R"({"role":")").append(role).append(R"(","content":)");
   text.append(quoted(content)).append("}");
 }
 
-void append_pictures(std::string& text, std::span<const std::string_view> urls,
-                     const std::string& detail) {
-  for (const std::string_view url : urls) {
-    // Base64 and media types hold nothing that JSON escapes.
-    text.append(R"({"type":"image_url","image_url":{"url":")").append(url).append("\"");
-    if (!detail.empty()) text.append(R"(,"detail":)").append(quoted(detail));
-    text.append("}},");
-  }
+// What one piece shows; empty: a text.
+std::string_view picture_in(const QuestionPart& part, Urls urls) {
+  if (part.kind == QuestionPart::Kind::text) return {};
+  if (part.kind == QuestionPart::Kind::image) return urls.back();
+  LOOKTWICE_CHECK(part.reference >= 0 &&
+                  static_cast<std::size_t>(part.reference) + 1 < urls.size());
+  return urls[static_cast<std::size_t>(part.reference)];
 }
 
-void append_messages(std::string& text, const Request& request,
-                     std::span<const std::string_view> urls) {
+void append_part(std::string& text, const QuestionPart& part, Urls urls,
+                 const std::string& detail) {
+  if (!text.ends_with('[')) text += ',';
+  const std::string_view url = picture_in(part, urls);
+  if (url.empty()) {
+    text.append(R"({"type":"text","text":)").append(quoted(part.text)).append("}");
+    return;
+  }
+  // Base64 and media types hold nothing that JSON escapes.
+  text.append(R"({"type":"image_url","image_url":{"url":")").append(url).append("\"");
+  if (!detail.empty()) text.append(R"(,"detail":)").append(quoted(detail));
+  text.append("}}");
+}
+
+// References, picture, text: a first turn whose order the protocol does not set.
+std::vector<QuestionPart> usual_parts(const std::string& asked, std::size_t pictures) {
+  std::vector<QuestionPart> parts;
+  for (std::size_t i = 0; i + 1 < pictures; ++i)
+    parts.push_back({.kind = QuestionPart::Kind::reference, .reference = static_cast<int>(i)});
+  parts.push_back({.kind = QuestionPart::Kind::image});
+  parts.push_back({.text = asked});
+  return parts;
+}
+
+void append_user(std::string& text, const std::string& asked, std::vector<QuestionPart> parts,
+                 bool first, Urls urls, const std::string& detail) {
+  if (parts.empty() && first && !urls.empty()) parts = usual_parts(asked, urls.size());
+  if (urls.empty())
+    std::erase_if(parts, [](const auto& part) { return part.kind != QuestionPart::Kind::text; });
+  const bool shows = std::ranges::any_of(
+      parts, [](const auto& part) { return part.kind != QuestionPart::Kind::text; });
+  if (!shows) {
+    std::string joined;
+    for (const QuestionPart& part : parts) joined += part.text;
+    append_text(text, "user", parts.empty() ? asked : joined);
+    return;
+  }
+  text += R"({"role":"user","content":[)";
+  for (const QuestionPart& part : parts) append_part(text, part, urls, detail);
+  text += "]}";
+}
+
+void append_messages(std::string& text, const Request& request, Urls urls) {
   const Question& question = request.question;
   text += '[';
   if (!question.system.empty()) {
-    append_message(text, "system", question.system);
+    append_text(text, "system", question.system);
     text += ',';
   }
-  for (std::size_t i = 0; i <= request.dialogue.size(); ++i) {
-    const bool last = i == request.dialogue.size();
-    const std::string& asked = last ? question.text : request.dialogue[i].question;
-    if (i == 0 && !urls.empty()) {
-      text += R"({"role":"user","content":[)";
-      append_pictures(text, urls, question.sent.detail);
-      text.append(R"({"type":"text","text":)").append(quoted(asked)).append("}]}");
-    } else {
-      append_message(text, "user", asked);
-    }
-    if (last) break;
+  bool first = true;
+  for (const Turn& turn : request.dialogue) {
+    append_user(text, turn.question, turn.parts, first, urls, question.sent.detail);
     text += ',';
-    append_message(text, "assistant", request.dialogue[i].answer);
+    append_text(text, "assistant", turn.answer);
     text += ',';
+    first = false;
   }
+  append_user(text, question.text, question.parts, first, urls, question.sent.detail);
   text += ']';
 }
 

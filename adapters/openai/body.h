@@ -21,9 +21,10 @@ struct BodyOptions {
   std::uint64_t seed = 0;           // where the question has none of its own
 };
 
-// data_urls: the references of the request, then its image, as they stand before the first
-// question. The order of the members is fixed: equal requests give equal bytes. Text that is no
-// UTF-8 is repaired.
+// data_urls: the references of the request, then its image; empty: no picture is shown. They stand
+// before the first question, or, in turns that come in parts, where those say. A turn without any
+// picture is sent as one text, since servers join several in ways of their own. The order of the
+// members is fixed: equal requests give equal bytes. Text that is no UTF-8 is repaired.
 std::string chat_body(const Request& request, std::span<const std::string_view> data_urls,
                       const BodyOptions& options);
 

@@ -12,6 +12,11 @@ namespace {
 
 constexpr double kMillion = 1e6;
 
+std::int64_t shown_in(const std::vector<QuestionPart>& parts) {
+  return std::ranges::count_if(
+      parts, [](const auto& part) { return part.kind != QuestionPart::Kind::text; });
+}
+
 }  // namespace
 
 std::string_view known_prices() {
@@ -48,7 +53,12 @@ double most_for(const Request& request, const Price& price) {
       kAround + request.question.system.size() + kAround + request.question.text.size();
   for (const Turn& turn : request.dialogue)
     text += 2 * kAround + turn.question.size() + turn.answer.size();
-  const auto pictures = static_cast<std::int64_t>(1 + request.references.size());
+  std::int64_t pictures = shown_in(request.question.parts);
+  for (const Turn& turn : request.dialogue) pictures += shown_in(turn.parts);
+  // Those that stand before a first question without parts; a judge is shown none.
+  const auto& first = request.dialogue.empty() ? request.question.parts : request.dialogue[0].parts;
+  if (first.empty() && !request.image.empty())
+    pictures += static_cast<std::int64_t>(1 + request.references.size());
   return cost_of({.input_tokens = static_cast<std::int64_t>(text) + pictures * price.picture_tokens,
                   .output_tokens = request.question.decoding.max_new_tokens},
                  price);

@@ -190,6 +190,22 @@ std::string read_member(const std::string& name, const JsonValue& value, Reply& 
   return "";  // a later version may say more
 }
 
+Json json_of(const std::vector<QuestionPart>& parts) {
+  Json list = Json::array();
+  for (const QuestionPart& part : parts) switch (part.kind) {
+      case QuestionPart::Kind::text:
+        list.push_back({{"type", "text"}, {"text", part.text}});
+        break;
+      case QuestionPart::Kind::reference:
+        list.push_back({{"type", "reference"}, {"number", part.reference}});
+        break;
+      case QuestionPart::Kind::image:
+        list.push_back({{"type", "image"}});
+        break;
+    }
+  return list;
+}
+
 std::vector<std::string> texts(const JsonValue& value, const char* name, std::string_view line) {
   std::vector<std::string> list;
   for (const JsonValue& item : value.items) {
@@ -262,10 +278,14 @@ std::string request_line(const Request& request, const RequestFiles& files) {
   if (!files.references.empty()) json["references"] = files.references;
   if (!question.system.empty()) json["system"] = question.system;
   json["question"] = question.text;
+  if (!question.parts.empty()) json["parts"] = json_of(question.parts);
   for (const Option& option : question.options)
     json["options"].push_back({{"letter", option.letter}, {"text", option.text}});
-  for (const Turn& turn : request.dialogue)
-    json["dialogue"].push_back({{"question", turn.question}, {"answer", turn.answer}});
+  for (const Turn& turn : request.dialogue) {
+    Json said = {{"question", turn.question}, {"answer", turn.answer}};
+    if (!turn.parts.empty()) said["parts"] = json_of(turn.parts);
+    json["dialogue"].push_back(std::move(said));
+  }
   Json wanted = Json::array();
   if (question.wanted.score) wanted.push_back("score");
   if (question.wanted.map) wanted.push_back("map");

@@ -62,9 +62,18 @@ struct Sample {
   Truth truth = {};
 };
 
+// A piece of a user's turn: text, a reference picture, or the picture itself.
+struct QuestionPart {
+  enum class Kind { text, reference, image };
+  Kind kind = Kind::text;
+  std::string text = {};
+  int reference = 0;  // number of the picture in Request::references
+};
+
 // One question and its answer, earlier in the same dialogue.
 struct Turn {
   std::string question = {}, answer = {};
+  std::vector<QuestionPart> parts = {};  // of the question, where it had any
 };
 
 // What a reply should hold. An adapter gives what it can; a missing part is not an error by itself.
@@ -91,21 +100,13 @@ struct PictureForm {
   std::string detail = {};  // "low", "high", "auto"; empty: left to the server
 };
 
-// A piece of a user's turn: text, a reference picture, or the picture itself.
-struct QuestionPart {
-  enum class Kind { text, reference, image };
-  Kind kind = Kind::text;
-  std::string text = {};
-  int reference = 0;  // number of the picture in Request::references
-};
-
 // What a suite asks about one sample. The runner makes a Request of it.
 struct Question {
   std::string system = {};
   std::string text = {};
-  // The turn in its exact order, where the protocol sets it; `text` is then what the pieces say. An
-  // adapter that cannot interleave shows references, picture and text in this order, as it does
-  // where there are no parts.
+  // The turn in its exact order, where the protocol sets it: pictures stand where the pieces say
+  // and nowhere else; `text` is then what the pieces say. An adapter that cannot interleave shows
+  // references, picture and text in this order, as it does where there are no parts.
   std::vector<QuestionPart> parts = {};
   bool blind = false;  // asked without any picture
   std::vector<Option> options = {};

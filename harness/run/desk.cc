@@ -96,7 +96,9 @@ std::optional<Desk::Open> Desk::next_sample() {
                 !map_is_intact(folder_, found->second.map);
       if (waiting) break;
       if (found->second.prediction.status == Status::refused) note_refusal(open);
-      open.turns.push_back({open.question.text, std::move(found->second.prediction.text)});
+      open.turns.push_back({.question = open.question.text,
+                            .answer = std::move(found->second.prediction.text),
+                            .parts = open.question.parts});
       known_.erase(found);
     }
     if (waiting) return open;
@@ -236,7 +238,9 @@ void Desk::push(Prediction prediction) {
     in_flight_.erase(prediction.key);
     open.failed = prediction.status == Status::failed;
     if (prediction.status == Status::refused) note_refusal(open);
-    open.turns.push_back({open.question.text, std::move(prediction.text)});
+    open.turns.push_back({.question = open.question.text,
+                          .answer = std::move(prediction.text),
+                          .parts = open.question.parts});
     if (!open.failed && !open.refused && ask_next(open))
       ready_.push_back(std::move(open));
     else

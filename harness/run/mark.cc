@@ -25,7 +25,8 @@ Marked marked_sample(const Task& task, const Sample& sample, const Answers& answ
     if (stored.prediction.status == Status::failed ||
         (stored.prediction.status == Status::refused && !question->alone))
       break;
-    turns.push_back({question->text, stored.prediction.text});
+    turns.push_back(
+        {.question = question->text, .answer = stored.prediction.text, .parts = question->parts});
   }
   Outcome& outcome = result.outcome;
   if (!sample.flaw.empty()) {

@@ -36,26 +36,42 @@ def logsumexp(values):
     return largest + math.log(sum(math.exp(value - largest) for value in values))
 
 
-def messages_of(request, question):
-    """The dialogue as a chat: pictures belong to the first user turn."""
-    content = [
-        {"type": "image", "path": path}
-        for path in [*request.get("references", []), request["image"]]
+def content_of(turn, request, pictures):
+    """A user's turn. Its parts, where the protocol sets their order; else `pictures` and the question."""
+    if turn.get("parts"):
+        return [
+            {"type": "text", "text": part["text"]}
+            if part["type"] == "text"
+            else {
+                "type": "image",
+                "path": request["image"]
+                if part["type"] == "image"
+                else request["references"][part["number"]],
+            }
+            for part in turn["parts"]
+        ]
+    return [
+        *({"type": "image", "path": path} for path in pictures),
+        {"type": "text", "text": turn["question"]},
     ]
+
+
+def messages_of(request, question=None):
+    """The dialogue as a chat: pictures belong to the first user turn. `question` is asked in place of the request's own."""
     messages = []
     if request.get("system"):
         messages.append(
             {"role": "system", "content": [{"type": "text", "text": request["system"]}]}
         )
+    pictures = [*request.get("references", []), *([request["image"]] if "image" in request else [])]
     for turn in request.get("dialogue", []):
-        messages.append(
-            {"role": "user", "content": [*content, {"type": "text", "text": turn["question"]}]}
-        )
+        messages.append({"role": "user", "content": content_of(turn, request, pictures)})
         messages.append(
             {"role": "assistant", "content": [{"type": "text", "text": turn["answer"]}]}
         )
-        content = []
-    messages.append({"role": "user", "content": [*content, {"type": "text", "text": question}]})
+        pictures = []
+    last = request if question is None else {"question": question}
+    messages.append({"role": "user", "content": content_of(last, request, pictures)})
     return messages
 
 
@@ -74,7 +90,7 @@ class Chat:
         self.model.eval()
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
 
-    def inputs(self, request, question):
+    def inputs(self, request, question=None):
         batch = self.processor.apply_chat_template(
             messages_of(request, question),
             add_generation_prompt=True,
@@ -109,7 +125,7 @@ class Chat:
             self.torch.manual_seed(decoding.get("seed", 0))
         if decoding.get("stop"):
             options.update(stop_strings=decoding["stop"], tokenizer=self.tokenizer)
-        inputs = self.inputs(request, request["question"])
+        inputs = self.inputs(request)
         asked = inputs["input_ids"].shape[1]
         with self.torch.inference_mode():
             tokens = self.model.generate(**inputs, **options)[:, asked:]

@@ -447,6 +447,22 @@ TEST(CacheKey, MissesWhenAnyOneFieldIsAnother) {
       {"text", [](Request& r, Manner&, auto&) { r.question.text = "t "; }},
       {"earlier question", [](Request& r, Manner&, auto&) { r.dialogue[0].question = "q2"; }},
       {"earlier answer", [](Request& r, Manner&, auto&) { r.dialogue[0].answer = "a2"; }},
+      {"parts of an earlier turn",
+       [](Request& r, Manner&, auto&) {
+         r.dialogue[0].parts = {{.text = "q1"}, {.kind = QuestionPart::Kind::image}};
+       }},
+      {"parts",
+       [](Request& r, Manner&, auto&) {
+         r.question.parts = {{.kind = QuestionPart::Kind::image}, {.text = "t"}};
+       }},
+      {"order of parts",
+       [](Request& r, Manner&, auto&) {
+         r.question.parts = {{.text = "t"}, {.kind = QuestionPart::Kind::image}};
+       }},
+      {"another picture in parts",
+       [](Request& r, Manner&, auto&) {
+         r.question.parts = {{.text = "t"}, {.kind = QuestionPart::Kind::reference}};
+       }},
       {"one turn less", [](Request& r, Manner&, auto&) { r.dialogue.clear(); }},
       {"image bytes", [](Request&, Manner&, auto& urls) { urls.back().back() = 'x'; }},
       {"reference", [](Request&, Manner&, auto& urls) { urls.front() += "x"; }},
@@ -464,10 +480,7 @@ TEST(CacheKey, MissesWhenAnyOneFieldIsAnother) {
          r.question.decoding.seed = 2;
        }},
       {"stop", [](Request& r, Manner&, auto&) { r.question.decoding.stop = {"y"}; }},
-      {"two stops",
-       [](Request& r, Manner&, auto&) {
-         r.question.decoding.stop = {"x", "y"};
-       }},
+      {"two stops", [](Request& r, Manner&, auto&) { r.question.decoding.stop = {"x", "y"}; }},
       {"score wanted", [](Request& r, Manner&, auto&) { r.question.wanted.score = false; }},
       {"alternatives", [](Request&, Manner& m, auto&) { m.body.top_logprobs = 6; }},
       {"stream", [](Request&, Manner& m, auto&) { m.body.stream = true; }},

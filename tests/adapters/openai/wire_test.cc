@@ -197,6 +197,85 @@ TEST(Body, PutsPicturesBeforeTheFirstQuestionAndTurnsInOrder) {
   EXPECT_FALSE(json.contains("top_p"));
 }
 
+// A user's turn as one text: pictures as "<URL>", a turn of one text as "text:...".
+std::string shown(const nlohmann::json& message) {
+  const auto& content = message.at("content");
+  if (content.is_string()) return "text:" + content.get<std::string>();
+  std::string text;
+  for (const auto& part : content)
+    text += part.at("type") == "text"
+                ? "[" + part.at("text").get<std::string>() + "]"
+                : "<" + part.at("image_url").at("url").get<std::string>() + ">";
+  return text;
+}
+
+std::vector<std::string> shown_turns(const Request& request,
+                                     const std::vector<std::string_view>& urls) {
+  const auto json = nlohmann::json::parse(chat_body(request, urls, {.model = "m"}));
+  std::vector<std::string> turns;
+  for (const auto& message : json.at("messages"))
+    if (message.at("role") == "user") turns.push_back(shown(message));
+  return turns;
+}
+
+using Piece = QuestionPart::Kind;
+using Turns = std::vector<std::string>;
+
+TEST(Body, PartsGoOutInTheirExactOrder) {
+  Request request = asked("unused");
+  request.references.resize(2);
+  request.question.parts = {{.text = "A \"normal\" one:\n"},
+                            {.kind = Piece::reference, .reference = 1},
+                            {.kind = Piece::reference, .reference = 0},
+                            {.text = "and "},
+                            {.text = "the one in question: "},
+                            {.kind = Piece::image},
+                            {.text = "\nWhich letter?\n"}};
+  const std::vector<std::string_view> urls = {"data:r0", "data:r1", "data:image"};
+  EXPECT_EQ(shown_turns(request, urls),
+            (Turns{"[A \"normal\" one:\n]<data:r1><data:r0>[and ][the one in question: ]"
+                   "<data:image>[\nWhich letter?\n]"}))
+      << "also texts side by side stay apart";
+  request.question.sent.detail = "low";
+  const auto json = nlohmann::json::parse(chat_body(request, urls, {.model = "m"}));
+  EXPECT_EQ(json.at("messages")[0].at("content")[5].at("image_url").at("detail"), "low");
+}
+
+TEST(Body, OnlyPartsSayWhereTheirTurnShowsPictures) {
+  Request request = asked("last");
+  const std::vector<std::string_view> urls = {"data:r", "data:i"};
+  request.references.resize(1);
+  // A first turn with parts that show nothing: nothing stands before it either.
+  request.question.parts = {{.text = "words "}, {.text = "alone"}};
+  EXPECT_EQ(shown_turns(request, urls), (Turns{"text:words alone"}));
+  // A picture that only the second turn shows, and one that is shown again.
+  request.dialogue = {{.question = "first", .answer = "yes", .parts = {{.text = "first"}}}};
+  request.question.parts = {{.kind = Piece::image}, {.text = "last"}};
+  EXPECT_EQ(shown_turns(request, urls), (Turns{"text:first", "<data:i>[last]"}));
+  request.dialogue[0].parts.clear();
+  EXPECT_EQ(shown_turns(request, urls), (Turns{"<data:r><data:i>[first]", "<data:i>[last]"}));
+  request.dialogue[0].parts = {{.text = "first "}, {.kind = Piece::image}};
+  request.question.parts.clear();
+  EXPECT_EQ(shown_turns(request, urls), (Turns{"[first ]<data:i>", "text:last"}));
+}
+
+TEST(Body, WithoutPicturesPartsAreOneText) {
+  Request request = asked("unused");
+  request.question.parts = {
+      {.text = "Look: "}, {.kind = Piece::reference}, {.kind = Piece::image}, {.text = "what?"}};
+  EXPECT_EQ(shown_turns(request, {}), (Turns{"text:Look: what?"}));
+}
+
+TEST(Body, APartThatNamesNoPictureIsOurMistake) {
+  Request request = asked("?");
+  for (const int number : {-1, 1, 7}) {
+    request.question.parts = {{.kind = Piece::reference, .reference = number}, {.text = "?"}};
+    const std::vector<std::string_view> urls = {"data:r", "data:i"};
+    EXPECT_NE(refusal(Kind::internal, [&] { (void)chat_body(request, urls, {.model = "m"}); }), "")
+        << number;
+  }
+}
+
 TEST(Body, LeavesOutWhatIsToBeLeftOutAndTakesTheUsersMembers) {
   const std::string extra = members_of(R"({"reasoning_effort":"low","n":1})", {}, "fields");
   const auto json = nlohmann::json::parse(chat_body(asked("?"), {},
@@ -336,8 +415,23 @@ TEST(Purse, ATryCostsAtMostItsBytesAndItsLength) {
   Request request = asked(std::string(1000, 'x'));
   request.question.decoding.max_new_tokens = 100;
   const Price price{.input = 1, .output = 10, .picture_tokens = 500};
-  EXPECT_GE(most_for(request, price), (1000 + 500 + 100 * 10) / 1e6);
-  EXPECT_LT(most_for(request, price), (1000 + 500 + 100 * 10 + 500) / 1e6);
+  const auto tokens = [&] { return most_for(request, price) * 1e6; };
+  const auto around = [&](double pictures) {
+    EXPECT_GE(tokens(), 1000 + 500 * pictures + 100 * 10);
+    EXPECT_LT(tokens(), 1000 + 500 * pictures + 100 * 10 + 500);
+  };
+  around(0);  // a judge is shown none
+  const Picture picture("a.png", {.path = "a.png"}, nullptr);
+  request.image = picture;
+  around(1);
+  request.references = {picture, picture};
+  around(3);
+  request.question.parts = {{.kind = Piece::image}, {.kind = Piece::image}, {.text = "x"}};
+  around(2);
+  request.dialogue = {{.question = "q", .answer = "a"}};
+  around(5);  // three before the first turn, two in the second
+  request.dialogue[0].parts = {{.kind = Piece::reference}, {.text = "q"}};
+  around(3);
 }
 
 }  // namespace

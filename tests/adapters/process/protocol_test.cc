@@ -66,6 +66,27 @@ TEST(Protocol, RequestsHoldWhatIsAskedAndNoMore) {
             R"({"id":"k","category":"","image":"i","question":"","wanted":["score"]})");
 }
 
+TEST(Protocol, PartsGoOutInTheirExactOrder) {
+  using Part = QuestionPart::Kind;
+  Request request{.key = "k"};
+  request.dialogue = {
+      {.question = "Q0", .answer = "A0", .parts = {{.text = "Q0"}, {.kind = Part::image}}}};
+  request.question = {.text = "Compare with:?",
+                      .parts = {{.text = "Compare "},
+                                {.kind = Part::image},
+                                {.text = "with:"},
+                                {.kind = Part::reference, .reference = 1},
+                                {.text = "?"}},
+                      .wanted = {.score = true}};
+  EXPECT_EQ(
+      request_line(request, {.image = "i", .references = {"r0", "r1"}}),
+      R"({"id":"k","category":"","image":"i","references":["r0","r1"],"question":"Compare with:?",)"
+      R"("parts":[{"type":"text","text":"Compare "},{"type":"image"},{"type":"text","text":"with:"},)"
+      R"({"type":"reference","number":1},{"type":"text","text":"?"}],)"
+      R"("dialogue":[{"question":"Q0","answer":"A0","parts":[{"type":"text","text":"Q0"},{"type":"image"}]}],)"
+      R"("wanted":["score"]})");
+}
+
 TEST(Protocol, RequestsStayOneLineOfUtf8WhateverTheyHold) {
   Request request{.key = "k", .question = {.text = std::string("a\nb\r\xFF\0\xE2\x80\xA8", 9)}};
   const std::string line = request_line(request, {.image = "i"});

@@ -80,6 +80,27 @@ TEST_F(PythonWrappers, ChatModelsAnswerAndScoreByLogOdds) {
   EXPECT_EQ(adapter_->facts().at("program_version"), "transformers 5.0.fake");
 }
 
+TEST_F(PythonWrappers, ChatModelsSeeThePartsInTheirOrder) {
+  using Part = QuestionPart::Kind;
+  for (Request& request : requests_) request.question.wanted = {.text = true};
+  requests_[0].question.parts = {{.text = "Normal: "},
+                                 {.kind = Part::reference},
+                                 {.text = "Tested: "},
+                                 {.kind = Part::image},
+                                 {.text = "Which?"}};
+  requests_[0].references = {requests_[1].image};
+  requests_[1].dialogue = {
+      {.question = "a", .answer = "b", .parts = {{.text = "a"}, {.kind = Part::image}}}};
+  const auto found = answers_of("huggingface_adapter.py' some/model");
+  ASSERT_EQ(found.size(), 2u) << error_;
+  EXPECT_TRUE(found.at("key-0").text.starts_with(
+      "user:Normal: |user:<47 bytes>|user:Tested: |user:<47 bytes>|user:Which? ["))
+      << found.at("key-0").text << found.at("key-0").error;
+  EXPECT_TRUE(
+      found.at("key-1").text.starts_with("user:a|user:<47 bytes>|assistant:b|user:Is it broken? ["))
+      << found.at("key-1").text << found.at("key-1").error;
+}
+
 TEST_F(PythonWrappers, ClassifiersScoreByLogOdds) {
   EXPECT_NEAR(answers_of("huggingface_adapter.py' some/model --classifier broken")
                   .at("key-0")

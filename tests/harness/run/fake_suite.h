@@ -15,7 +15,9 @@ class FakeSuite final : public Suite {
   Loaded load(const Loading&) const override { return {}; }
   std::optional<Question> ask(const Sample&, std::span<const Turn> turns) const override {
     if (static_cast<int>(turns.size()) == turns_) return {};
-    return Question{.text = "question " + std::to_string(turns.size()),
+    const std::string text = "question " + std::to_string(turns.size());
+    return Question{.text = text,
+                    .parts = {{.kind = QuestionPart::Kind::image}, {.text = text}},
                     .wanted = {.score = true, .map = true}};
   }
   Outcome mark(const Sample& sample, std::span<const Prediction> answers) const override {

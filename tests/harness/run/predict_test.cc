@@ -120,6 +120,28 @@ TEST_F(PredictTest, DialoguesCarryTheirOwnAnswers) {
     }
 }
 
+TEST_F(PredictTest, EarlierTurnsKeepTheirPartsAlsoWhenTheRunGoesOn) {
+  const Task task = fake_task(3, 3);
+  std::map<std::string, int> seen;  // by text of the question
+  const auto checking = [&](const Request& request) {
+    const auto is_whole = [](const std::vector<QuestionPart>& parts, const std::string& text) {
+      return parts.size() == 2 && parts[0].kind == QuestionPart::Kind::image &&
+             parts[1].text == text;
+    };
+    EXPECT_TRUE(is_whole(request.question.parts, request.question.text));
+    for (const Turn& turn : request.dialogue) EXPECT_TRUE(is_whole(turn.parts, turn.question));
+    EXPECT_EQ(request.dialogue.size(), static_cast<std::size_t>(request.turn));
+    ++seen[request.question.text];
+    Prediction reply = steady(request);
+    if (request.turn == 1 && seen[request.question.text] == 1) reply.status = Status::failed;
+    return reply;
+  };
+  Scripted first(checking), second(checking);
+  run(first, task);
+  EXPECT_TRUE(run(second, task).complete);
+  EXPECT_EQ(seen["question 2"], 3);
+}
+
 TEST_F(PredictTest, ThreadsAndBatchesChangeNoByte) {
   const Task task = fake_task(60, 2);
   std::string expected;
