@@ -57,8 +57,10 @@ void Writer::add(WritingTask task) {
 
 void Writer::choose(Text& text, const at::Tensor& scores) {
   at::Tensor own = scores.contiguous();
-  const std::int32_t id =
-      text.chooser.next({own.mutable_data_ptr<float>(), static_cast<std::size_t>(own.numel())});
+  const std::span<float> values(own.mutable_data_ptr<float>(),
+                                static_cast<std::size_t>(own.numel()));
+  if (text.task.on_scores) text.task.on_scores(values, text.ids);
+  const std::int32_t id = text.chooser.next(values);
   const std::vector<std::int32_t>& stops = text.task.stop_ids;
   if (std::find(stops.begin(), stops.end(), id) != stops.end())
     text.stopped = true;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "adapters/nn/qwen2.h"
@@ -29,6 +30,10 @@ struct WritingTask {
   std::vector<std::int32_t> seen = {};  // for the repetition penalty, before the first token
   std::vector<std::int32_t> stop_ids = {};  // end the text and are not part of it
   int most_tokens = 0;
+  // Sees the scores of each token to come, and may change them, before one is chosen; `written`:
+  // the tokens before it.
+  std::function<void(std::span<float> scores, std::span<const std::int32_t> written)> on_scores =
+      {};
 };
 
 struct WrittenText {
