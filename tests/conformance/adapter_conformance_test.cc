@@ -44,6 +44,7 @@ Arguments arguments_for(const std::string& adapter, const TemporaryFolder& folde
   }
   if (adapter == "anomaly_ov")  // this small checkpoint has no tokenizer; words_test has one
     return {{"checkpoint", LOOKTWICE_TEST_DATA "/anomaly_ov_other/checkpoint"}, {"words", "false"}};
+  if (adapter == "omniad") return {{"checkpoint", LOOKTWICE_TEST_DATA "/omniad_other/checkpoint"}};
   if (adapter == "minilm") return {{"path", LOOKTWICE_TEST_DATA "/tiny_mpnet"}};
   if (adapter == "process")
     return {
@@ -72,7 +73,8 @@ struct Pictures {
     const auto request_of = [&](int i, const std::filesystem::path& path) {
       Request request{.key = key_of(i), .category = "bottle"};
       request.image = Picture("picture-" + std::to_string(i) + ".ppm", {.path = path}, codec);
-      request.question = {.text = "Is there a defect?", .wanted = wanted};
+      request.question = {
+          .text = "Is there a defect?", .wanted = wanted, .decoding = {.max_new_tokens = 16}};
       return request;
     };
     for (int i = 0; i < kPictures; ++i)
