@@ -94,6 +94,10 @@ Model::Model(const fs::path& folder, at::Device device, at::ScalarType type)
     vision_.emplace(loading, eyes);
     decoder_.emplace(loading, sizes);
     loading.finish();
+    if (decoder_->used_rows() < tokenizer_.size())
+      throw Error(Kind::model, "checkpoint " + folder.string() + ": the tokenizer has " +
+                                   std::to_string(tokenizer_.size()) + " tokens, the model " +
+                                   std::to_string(decoder_->used_rows()));
   } catch (const Error& error) {
     throw Error(Kind::model, error.what());
   }

@@ -71,13 +71,13 @@ at::Tensor patches(const Image& sized, const Processor& processor) {
 }
 
 ShelvedPicture PictureShelf::on_shelf(std::list<ShelvedPicture>::iterator found) {
+  ++shown_;
   shelf_.splice(shelf_.begin(), shelf_, found);
   return *found;
 }
 
 ShelvedPicture PictureShelf::shown(const Picture& picture, const Viewing& viewing,
                                    std::vector<Span>& spans) {
-  ++shown_;
   const auto held = [&](std::int32_t id) {
     return std::ranges::find(shelf_, id, &ShelvedPicture::id);
   };
@@ -116,6 +116,7 @@ ShelvedPicture PictureShelf::shown(const Picture& picture, const Viewing& viewin
                       .to(model_.decoder().compute_type());
   if (made.features.is_cuda()) (void)made.features[0][0].item<float>();  // waits, for the span
   note("vision");
+  ++shown_;
   ++seen_;
   shelf_.push_front(made);
   tokens_ += made.length();
