@@ -49,8 +49,12 @@ Image shown(const std::filesystem::path& folder, const JsonValue& told) {
   Image image = imaging::make_codec()->decode(test::bytes_of(folder / told.find("image")->text));
   const std::string& resize = told.find("resize")->text;
   imaging::Size size{.width = image.width, .height = image.height};
-  if (resize == "square512") size = {.width = 512, .height = 512};
-  if (resize == "fit512") size = imaging::fitted_size(image.width, image.height, 512);
+  // "square512", "fit512", "none"; other fixtures may have other numbers.
+  if (resize.starts_with("square"))
+    size.width = size.height = std::atoi(resize.c_str() + std::string("square").size());
+  if (resize.starts_with("fit"))
+    size = imaging::fitted_size(image.width, image.height,
+                                std::atoi(resize.c_str() + std::string("fit").size()));
   EXPECT_EQ(std::to_string(size.width), told.find("size_after_resize")->items[0].text);
   EXPECT_EQ(std::to_string(size.height), told.find("size_after_resize")->items[1].text);
   return imaging::resized(image, size.width, size.height, imaging::Filter::bicubic);

@@ -31,6 +31,20 @@ inline std::vector<std::int32_t> ids_of(const JsonValue& list) {
   return ids;
 }
 
+// "square512", "fit512", "none" and the number in it.
+struct Resize {
+  std::string framing = {};  // the adapter's word for it
+  int side = 512;
+};
+inline Resize resize_of(const std::string& name) {
+  Resize made{.framing = name.starts_with("square") ? "stretch"
+                         : name.starts_with("fit")  ? "fit"
+                                                    : "native"};
+  const std::size_t digits = name.find_first_of("0123456789");
+  if (digits != std::string::npos) made.side = std::atoi(name.c_str() + digits);
+  return made;
+}
+
 // As the model saw them, placeholders of pictures included.
 inline std::vector<std::int32_t> input_ids(const JsonValue& one) {
   std::vector<std::int32_t> ids;

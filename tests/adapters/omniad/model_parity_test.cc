@@ -70,10 +70,11 @@ Asked asked(const Loaded& one, PictureShelf& shelf, const std::string& name,
   Asked made;
   made.ids = prompt_ids(one.model.tokenizer(), parts, [&](int number) {
     const JsonValue& shown = told.find("images")->items[static_cast<std::size_t>(number)];
-    const std::string& resize = shown.find("resize")->text;
-    Viewing viewing{.framing = resize == "none"     ? Framing::native
-                               : resize == "fit512" ? Framing::fit
-                                                    : Framing::stretch};
+    const Resize resize = resize_of(shown.find("resize")->text);
+    const Viewing viewing{.framing = resize.framing == "native" ? Framing::native
+                                     : resize.framing == "fit"  ? Framing::fit
+                                                                : Framing::stretch,
+                          .side = resize.side};
     const auto own = static_cast<std::size_t>(number) == request.references.size();
     const ShelvedPicture picture = shelf.shown(
         own ? request.image : request.references[static_cast<std::size_t>(number)], viewing, spans);

@@ -79,9 +79,8 @@ Arguments arguments_of(const Case& one, const std::filesystem::path& checkpoint)
   // replaces by those of MMAD's script.
   return {{"checkpoint", checkpoint.string()},
           {"mode", "omniad"},
-          {"image", one.resize == "fit512" ? "fit"
-                    : one.resize == "none" ? "native"
-                                           : "stretch"},
+          {"image", resize_of(one.resize).framing},
+          {"side", std::to_string(resize_of(one.resize).side)},
           {"resize_twice", "false"},
           {"add_vision_id", one.numbered ? "true" : "false"}};
 }
