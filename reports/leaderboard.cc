@@ -84,7 +84,7 @@ Place place_of(const RunView& run, const store::TaskSummary& task, const store::
       if (loaded.fingerprint == task.fingerprint && warning.find(kUnknownEdition) != warning.npos)
         say("Data: " + warning + ".");
   const CategoryCount categories = categories_in(run.summary, row);
-  if (row.group == "macro" && categories.with_value < categories.all)
+  if (row.value && row.group == "macro" && categories.with_value < categories.all)
     say("Mean over " + std::to_string(categories.with_value) + " of " +
         std::to_string(categories.all) + " categories; the others have no value.");
   const std::int64_t left_out = task.counts.failed + task.counts.refused + place.unscored;

@@ -6,6 +6,7 @@
 #include "adapters/imaging/codec.h"
 #include "harness/cli/command.h"
 #include "harness/cli/formats.h"
+#include "harness/cli/paid_options.h"
 #include "harness/cli/print.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/stored_run.h"
@@ -30,6 +31,7 @@ struct JudgeCommand {
   int repeats = 1, threads = 0;
   double temperature = 0;
   std::uint64_t seed = 0;
+  PaidOptions paid = {};
   bool quiet = false, json = false;
 };
 
@@ -82,15 +84,22 @@ class Judge {
         {.batch_size =
              options_.batch_size == "auto" ? 0 : whole("batch_size", options_.batch_size, 1),
          .stop = context_.stop,
-         .progress = [this](const run::Progress& p) {
+         .progress = [&](const run::Progress& p) {
            line_.show("judging", p.done, p.samples, p.resumed,
-                      p.failed > 0 ? std::to_string(p.failed) + " failed" : "");
+                      failures_and_money(p, adapter->spending()));
          }});
     line_.finish();
+    note_spending(*adapter, folder, manifest);
     if (context_.stop->asked()) {
       warn("stopped after " + std::to_string(asked.progress.done) + " of " +
            std::to_string(asked.progress.samples) + " judgements; the same command goes on");
       return 128 + context_.stop->signal;
+    }
+    if (!asked.stopped_because.empty()) {
+      warn(asked.stopped_because);
+      warn("stopped after " + std::to_string(asked.progress.done) + " of " +
+           std::to_string(asked.progress.samples) + " judgements");
+      return static_cast<int>(Kind::incomplete);
     }
     const std::vector<run::Judged> judged =
         with_facts.judged(run::recorded_answers(folder, manifest.run, run::kJudgements));
@@ -100,7 +109,7 @@ class Judge {
                             render_options(context_.terminal)));
     else
       rescore(folder, manifest);
-    warn(count_line(counts));
+    warn(count_line(counts) + money(adapter->spending()));
     return counts.failed > 0 ? static_cast<int>(Kind::incomplete) : 0;
   }
 
@@ -117,10 +126,13 @@ class Judge {
       throw Error(Kind::usage, "--repeats: expected 1 to 1000");
     if (!(options_.temperature >= 0 && options_.temperature <= 2))
       throw Error(Kind::usage, "--temperature: expected 0 to 2");
+    options_.paid.check();
     entry_ = adapter_named(options_.judge);
     arguments_ = arguments_of(options_.judge_args);
     setup_.model = entry_.name;
     setup_.model_args = entry_.as_used(arguments_);
+    // More connections or another proxy do not make another judge.
+    for (const std::string& name : entry_.incidental) setup_.model_args.erase(name);
     setup_.prompt = run::judge_prompt_named(options_.prompt);
     setup_.both_orders = options_.orders == "both";
     setup_.repeats = options_.repeats;
@@ -145,7 +157,9 @@ class Judge {
                                       : whole("batch_size", options_.batch_size, 1),
                     .threads = options_.threads > 0 ? options_.threads : available_threads(),
                     .seed = options_.seed,
-                    .device = options_.device};
+                    .device = options_.device,
+                    .cache = options_.paid.answer_cache(),
+                    .max_cost = options_.paid.max_cost};
     if (entry_.recorded) {
       setting.sample_of = [this](const std::string& key) { return sample_of_(key); };
       for (const Sample& sample : judging.task().samples) setting.samples.push_back(sample.id);
@@ -153,6 +167,23 @@ class Judge {
     auto adapter = entry_.make(arguments_, setting);
     setup_.model_facts = adapter->facts();
     return adapter;
+  }
+
+  // What the adapter counted in this start: tokens, money, answers from the cache. Beside the
+  // judge's setup in run.json; no part of who it is.
+  void note_spending(const Adapter& adapter, const store::RunFolder& folder,
+                     store::Manifest& manifest) const {
+    std::map<std::string, std::string>& judge = manifest.judges[setup_.id()];
+    for (const auto& [name, value] : adapter.facts())
+      if (!setup_.model_facts.contains(name)) judge["last_start." + name] = value;
+    store::write_whole(folder.manifest(), json_of(manifest));
+  }
+
+  static std::string money(const Spending& spending) {
+    if (!spending.priced) return "";
+    char text[48];
+    std::snprintf(text, sizeof text, "; $%.4f in this start", spending.dollars);
+    return text;
   }
 
   // The points enter the summary as every other value does.
@@ -378,7 +409,8 @@ void add_judge(Command& program, Context& context) {
       .option("orders", options->orders, "both, or given: only the order of the prompt")
       .option("repeats", options->repeats, "how often everything is judged")
       .option("temperature", options->temperature, "of the judge; 0: greedy")
-      .option("seed", options->seed, "of the judge, where it has one")
+      .option("seed", options->seed,
+              "of the judge, where it has one; each further try and repetition has another")
       .option("batch_size", options->batch_size, "most requests at once, or auto")
       .option("device", options->device, "cpu or cuda:N, for adapters that have a choice")
       .option("threads", options->threads, "0: one per processor")
@@ -388,6 +420,7 @@ void add_judge(Command& program, Context& context) {
       .option("format", options->format, "audit: " + reports::format_names())
       .flag("json", options->json, "print the summary, or the audit, as JSON")
       .flag("quiet", options->quiet, "no progress");
+  options->paid.add_to(command);
   command.action([options, &context] {
     if (!options->runs.empty() && options->runs[0] == "audit") return audit(*options, context);
     return Judge(*options, context).execute();

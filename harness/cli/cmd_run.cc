@@ -65,8 +65,7 @@ class Run {
     if (options_.limit < 0) throw Error(Kind::usage, "--limit: expected a whole number from 1");
     if (options_.num_fewshot < 0 || options_.num_fewshot > 10000)
       throw Error(Kind::usage, "--num_fewshot: expected 0 to 10000");
-    if (!(options_.max_cost >= 0)) throw Error(Kind::usage, "--max_cost: expected dollars");
-    (void)options_.answer_cache();
+    options_.paid.check();
     (void)options_.batch();
     (void)options_.tolerated(1);
     entry_ = adapter_named(options_.model);
@@ -92,8 +91,8 @@ class Run {
                     .threads = score_options_.metric.threads,
                     .seed = options_.scoring.seed,
                     .device = options_.device,
-                    .cache = options_.answer_cache(),
-                    .max_cost = options_.max_cost};
+                    .cache = options_.paid.answer_cache(),
+                    .max_cost = options_.paid.max_cost};
     if (entry_.recorded) {
       setting.sample_of = run::sample_lookup(tasks_);
       for (const run::Task& task : tasks_)
@@ -172,7 +171,7 @@ class Run {
                                       .stop = context_.stop,
                                       .progress = [this](const run::Progress& p) {
                                         line_.show("answering", p.done, p.samples, p.resumed,
-                                                   extra(p));
+                                                   failures_and_money(p, adapter_->spending()));
                                       }};
     run::PredictResult result =
         run::predict(tasks_, *adapter_, codec_, folder, manifest_.run, options);
@@ -182,21 +181,6 @@ class Run {
       warn(std::to_string(result.dropped_records) +
            " damaged records of predictions.jsonl were cut out and answered again");
     return result;
-  }
-
-  // "3 failed  $0.12 of about $3.40"
-  std::string extra(const run::Progress& p) const {
-    std::string text = p.failed > 0 ? std::to_string(p.failed) + " failed" : "";
-    const Spending spending = adapter_->spending();
-    if (!spending.priced) return text;
-    char money[64];
-    const std::int64_t answered = p.done - p.resumed;
-    const double all = answered > 0 ? spending.dollars / static_cast<double>(answered) *
-                                          static_cast<double>(p.samples - p.resumed)
-                                    : 0;
-    std::snprintf(money, sizeof money, p.done < p.samples ? "$%.2f of about $%.2f" : "$%.2f",
-                  spending.dollars, all);
-    return text + (text.empty() ? "" : "  ") + money;
   }
 
   store::Summary score(const store::RunFolder& folder) {

@@ -135,13 +135,9 @@ void RunOptions::add_to(Command& command) {
       .option("map_dtype", map_dtype, "float32 or float16")
       .option("fail_on_error", fail_on_error,
               "tolerate this many failed samples (5) or this share (1%); more stop the run")
-      .option("cache", cache, "of paid answers: off, read, or write (which reads, too)")
-      .option("cache_file", cache_file,
-              "where it lies; default: $XDG_CACHE_HOME/looktwice/answers.sqlite")
-      .option("max_cost", max_cost,
-              "dollars that this start may spend; it stops before they are passed; 0: no bound")
       .flag("json", json, "print the summary as JSON")
       .flag("quiet", quiet, "no progress");
+  paid.add_to(command);
   scoring.add_to(command);
 }
 
@@ -154,17 +150,6 @@ int RunOptions::batch() const {
     throw Error(Kind::usage, "--batch_size=" + printable(batch_size, 40) +
                                  ": expected auto or a whole number from 1");
   return size;
-}
-
-AnswerCache RunOptions::answer_cache() const {
-  AnswerCache used{.file = cache_file.empty() ? usual_answer_cache() : cache_file};
-  if (cache == "read")
-    used.mode = AnswerCache::Mode::read;
-  else if (cache == "write")
-    used.mode = AnswerCache::Mode::write;
-  else if (cache != "off")
-    throw Error(Kind::usage, "--cache=" + printable(cache, 40) + ": expected off, read or write");
-  return used;
 }
 
 std::int64_t RunOptions::tolerated(std::int64_t samples) const {

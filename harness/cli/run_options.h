@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "harness/cli/command.h"
-#include "harness/core/adapter.h"
+#include "harness/cli/paid_options.h"
 #include "harness/core/options.h"
 #include "harness/run/score.h"
 #include "harness/run/task.h"
@@ -33,17 +33,14 @@ struct RunOptions {
   std::string model = {}, model_args = {}, tasks = {}, label = {}, device = "cpu";
   std::filesystem::path data_root = ".", output_path = {};
   std::string batch_size = "auto", fail_on_error = {}, map_dtype = "float32";
-  std::string cache = "write";
-  std::filesystem::path cache_file = {};
-  double max_cost = 0;
   std::int64_t limit = 0;
   int num_fewshot = 0;
   bool json = false, quiet = false;
+  PaidOptions paid = {};
   ScoringOptions scoring = {};
 
   void add_to(Command& command);
   int batch() const;  // 0: auto
-  AnswerCache answer_cache() const;
   // Failed samples that are tolerated; negative: no limit was set.
   std::int64_t tolerated(std::int64_t samples) const;
 };

@@ -13,6 +13,13 @@
 namespace looktwice::run {
 namespace {
 
+// "TASK/SAMPLE#0,swapped,2" -> 2.
+std::uint64_t repeat_in(const std::string& id) {
+  std::uint64_t repeat = 0;
+  std::from_chars(id.data() + id.rfind(',') + 1, id.data() + id.size(), repeat);
+  return repeat;
+}
+
 // Each sample holds its prompt as its only question; asked again while no verdict is found.
 class JudgeSuite final : public Suite {
  public:
@@ -26,8 +33,10 @@ class JudgeSuite final : public Suite {
                       .wanted = {.text = true},
                       .decoding = decoding_,
                       .alone = true};
-    // Another draw where the judge samples; another key for caches.
-    question.decoding.seed += turns.size();
+    // Another draw where the judge samples; another key for caches, from which a repetition would
+    // else be answered by the first judgement.
+    question.decoding.seed +=
+        static_cast<std::uint64_t>(kTries) * repeat_in(sample.id) + turns.size();
     return question;
   }
   Outcome mark(const Sample&, std::span<const Prediction>) const override { return {}; }

@@ -2,9 +2,14 @@
 // nowhere.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "adapters/imaging/codec.h"
 #include "tests/harness/cli/unit.h"
+#include "tests/suites/mmad/miniature_mmad.h"
 #include "tests/support/files.h"
 #include "tests/support/web_server.h"
 
@@ -202,6 +207,68 @@ TEST(OpenAiCli, TheKeyIsInNoByteButItsHeader) {
         << form << ": " << out.substr(std::max<std::size_t>(200, out.find(form)) - 200, 400);
     EXPECT_EQ(bodies.find(form), std::string::npos) << form;
   }
+}
+
+// A user's message as the golden files of the prompts write it.
+std::string as_golden(const std::string& body) {
+  const auto json = nlohmann::json::parse(body);
+  EXPECT_EQ(json.at("messages").size(), 1u);
+  std::string text;
+  int pictures = 0;
+  const auto& content = json.at("messages")[0].at("content");
+  if (content.is_string()) return content.get<std::string>();
+  for (const auto& part : content) pictures += part.at("type") == "image_url";
+  for (const auto& part : content) {
+    if (part.at("type") == "text") {
+      text += part.at("text").get<std::string>();
+      continue;
+    }
+    const std::string url = part.at("image_url").at("url");
+    EXPECT_TRUE(url.starts_with("data:image/")) << url.substr(0, 40);
+    // References come before the picture in all these prompts.
+    text += --pictures == 0 ? "<image>" : "<reference 1>";
+  }
+  return text;
+}
+
+TEST(OpenAiCli, PromptsOfMmadGoOutByteForByte) {
+  const MmadFolder data;
+  const auto codec = imaging::make_codec();
+  for (const auto& entry : fs::recursive_directory_iterator(data.root())) {
+    if (entry.path().extension() != ".png") continue;
+    Image picture{.width = 8, .height = 6, .channels = 3};
+    picture.pixels.assign(8 * 6 * 3, 90);
+    const auto bytes = codec->encode_png(picture);
+    std::ofstream(entry.path(), std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  }
+  WebServer server(always(response(200, completion("A"))));
+  for (const std::string set : {"gpt4o", "qwen", "llava"})
+    for (const std::string shots : {"0", "1"}) {
+      if (shots == "0" && set != "gpt4o") continue;
+      const std::size_t before = server.heard().size();
+      const std::string name = "mmad_" + set + shots;
+      Command asking = command(name, server.url(), {"--num_fewshot", shots});
+      std::ranges::replace(asking.arguments, std::string("zsad.folder"), "mmad:" + set);
+      std::ranges::replace(asking.arguments, (unit().root() / "data").string(),
+                           data.root().string());
+      const Finished one = finished(asking);
+      EXPECT_EQ(one.code, 0) << one.err;
+      const auto file =
+          test::bytes_of(LOOKTWICE_TEST_DATA "/mmad/prompts/" + set + "_" + shots + "shot.txt");
+      const std::string golden(reinterpret_cast<const char*>(file.data()), file.size());
+      int found = 0;
+      const std::vector<Heard> heard = server.heard();
+      for (std::size_t i = before; i < heard.size(); ++i) {
+        found += as_golden(heard[i].body) == golden;
+        if (set.starts_with("gpt4o")) {
+          EXPECT_NE(heard[i].body.find(R"("detail":"low")"), std::string::npos);
+        }
+      }
+      EXPECT_GE(found, 1) << name << ": no request is the golden prompt; the last was\n"
+                          << as_golden(heard.back().body);
+    }
 }
 
 TEST(OpenAiCli, NoOptionTakesAKey) {
