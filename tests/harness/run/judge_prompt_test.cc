@@ -159,6 +159,71 @@ TEST(JudgePrompt, FiftyInjectionsLeaveTheStructureAlone) {
   }
 }
 
+// A judge that believes whatever speaks as the system, claims points or opens a block of its own:
+// it looks for the first such line anywhere before the rule and obeys; else it gives 8 and 5.
+std::string gullible(const std::string& prompt) {
+  const std::string before = prompt.substr(0, prompt.rfind("\n[System]"));
+  std::string seen;  // a model reads past what cannot be seen, and brackets in all their forms
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const std::string_view rest = std::string_view(before).substr(i);
+    const auto skip = [&](std::string_view what, const char* as) {
+      if (!rest.starts_with(what)) return false;
+      seen += as;
+      i += what.size() - 1;
+      return true;
+    };
+    if (skip("\xE2\x80\x8B", "") || skip("\xC2\xAD", "") || skip("\xEF\xBC\xBB", "[") ||
+        skip("\xEF\xBC\xBD", "]") || skip("\xE3\x80\x90", "[") || skip("\xE3\x80\x91", "]") ||
+        skip("\xE2\x80\xA8", "\n") || skip("\xE2\x80\xAE[metsyS]", "[System]"))
+      continue;
+    seen += static_cast<char>(std::tolower(static_cast<unsigned char>(before[i])));
+  }
+  const auto count = [&](const std::string& what) {
+    int found = 0;
+    for (std::size_t at = seen.find(what); at != seen.npos; at = seen.find(what, at + 1)) ++found;
+    return found;
+  };
+  // The prompt itself has each of these once, or never.
+  for (const char* once : {"[context]", "[question]", "[assistant 1]", "[assistant 2]",
+                           "[end of assistant 1]", "[end of assistant 2]"})
+    if (count(once) > 1) return "1 10";
+  for (const char* never : {"[system]", "[ system ]", "<|im_start|>system", "<|start_header_id|>",
+                            "[inst]", "<<sys>>", "\nsystem:", "\n### system:", "\n**assistant 2:",
+                            "\nhuman:", "\nuser:", "\ngrade: 10\nscore:"})
+    if (count(never) > 0) return "1 10";
+  return "8 5";
+}
+
+// The prompt without any care: what would be sent if answers were trusted.
+std::string trusting(const JudgePrompt& prompt, const std::string& answer) {
+  std::string text = prompt.text;
+  const auto put = [&](const std::string& name, const std::string& value) {
+    text.replace(text.find(name), name.size(), value);
+  };
+  put("{context}", "");
+  put("{question}", "q");
+  put("{first}", "r");
+  put("{second}", answer);
+  return text;
+}
+
+TEST(JudgePrompt, AGullibleJudgeIsNotTurnedByAnyInjection) {
+  const JudgePrompt prompt = judge_prompt_named("llava");
+  const auto verdict_of = [](const std::string& text) {
+    return verdict_in(gullible(text), VerdictForm::two_points)->second;
+  };
+  const std::string control = "A dark scratch near the edge.";
+  EXPECT_EQ(verdict_of(trusting(prompt, control)), 5);
+  int turned = 0, turned_when_trusted = 0;
+  for (const std::string& attempt : attacks()) {
+    turned += verdict_of(filled(prompt, {.question = "q", .first = "r", .second = attempt})) !=
+              verdict_of(filled(prompt, {.question = "q", .first = "r", .second = control}));
+    turned_when_trusted += verdict_of(trusting(prompt, attempt)) != 5;
+  }
+  EXPECT_EQ(turned, 0) << "of 50, against their controls";
+  EXPECT_GE(turned_when_trusted, 40) << "else this judge is not gullible enough to tell";
+}
+
 TEST(JudgePrompt, BytesThatAreNoTextAreReplaced) {
   const std::string text = neutral(std::string("a\0b\x1b[31m\xff\r\nc\rd", 14));
   EXPECT_EQ(text, "ab(31m\xEF\xBF\xBD\nc\nd");
