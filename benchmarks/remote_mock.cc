@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +61,7 @@ class Mock {
       std::exit(1);
     watch(listener_);
     watch(STDIN_FILENO);
+    watch(timer_);
     std::printf("%d\n", ntohs(address.sin_port));
     std::fflush(stdout);
   }
@@ -67,15 +69,16 @@ class Mock {
   void run() {
     std::array<epoll_event, 256> events;
     for (;;) {
-      int wait = -1;
-      if (!due_.empty())
-        wait = static_cast<int>(std::max<std::int64_t>(
-            0, std::chrono::ceil<std::chrono::milliseconds>(due_.front().time - Clock::now())
-                   .count()));
-      const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
+      set_timer();
+      const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
       for (int i = 0; i < count; ++i) {
         const int socket = events[static_cast<std::size_t>(i)].data.fd;
         if (socket == STDIN_FILENO) return;
+        if (socket == timer_) {  // what is due is replied to below
+          std::uint64_t times = 0;
+          [[maybe_unused]] const auto size = ::read(timer_, &times, sizeof times);
+          continue;
+        }
         if (socket == listener_)
           accept_all();
         else
@@ -90,6 +93,17 @@ class Mock {
   }
 
  private:
+  // At the very time of the next reply: a wait in whole milliseconds would add up to one to each.
+  void set_timer() {
+    if (due_.empty()) return;
+    const auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        due_.front().time.time_since_epoch());
+    itimerspec when{};
+    when.it_value.tv_sec = at.count() / 1'000'000'000;
+    when.it_value.tv_nsec = at.count() % 1'000'000'000;
+    ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr);
+  }
+
   void watch(int descriptor) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -153,6 +167,7 @@ class Mock {
   const std::chrono::milliseconds latency_;
   std::string answer_;
   int epoll_ = ::epoll_create1(0), listener_ = -1;
+  int timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);  // of steady_clock
   long long number_ = 0;
   std::map<int, Line> lines_;
   std::deque<Due> due_;

@@ -74,41 +74,56 @@ AnswerStore::AnswerStore(fs::path file, Access access) : file_(std::move(file)),
                                   ": cannot be made: " + failed.message() +
                                   "; --cache_file names another place, --cache off does without");
   }
+  const std::scoped_lock hold(finding_, putting_);
   open();
 }
 
 AnswerStore::~AnswerStore() = default;
 
+std::unique_ptr<AnswerStore::Database> AnswerStore::connected(bool putting, int& code) const {
+  auto database = std::make_unique<Database>();
+  const int flags =
+      access_ == Access::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
+  code = sqlite3_open_v2(file_.c_str(), &database->handle, flags, nullptr);
+  if (code == SQLITE_CANTOPEN && access_ == Access::read) {  // a store that only others may write
+    sqlite3_close(database->handle);
+    code = sqlite3_open_v2(file_.c_str(), &database->handle, SQLITE_OPEN_READONLY, nullptr);
+  }
+  sqlite3_busy_timeout(database->handle, kWaitForOthersMs);
+  sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  if (code == SQLITE_OK && access_ == Access::write) {
+    code = database->run("PRAGMA journal_mode=WAL");
+    // Whole after any crash; after one of the machine the last rows may be missing. The journal,
+    // which is synced, has those answers.
+    if (code == SQLITE_OK) code = database->run("PRAGMA synchronous=NORMAL");
+    if (code == SQLITE_OK) code = database->run(kSchema);
+  }
+  const auto prepare = [&](const char* sql, sqlite3_stmt** statement) {
+    if (code == SQLITE_OK)
+      code = sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
+                                nullptr);
+  };
+  if (putting)
+    prepare("INSERT OR IGNORE INTO answers (key, answer, sum) VALUES (?1, ?2, ?3)", &database->put);
+  else
+    prepare("SELECT answer, sum FROM answers WHERE key = ?1", &database->find);
+  return database;
+}
+
 void AnswerStore::open() {
   std::error_code ignored;
   if (access_ == Access::read && !fs::exists(file_, ignored)) return;
-  int code = SQLITE_OK;
   for (int tries = 0; tries < 2; ++tries) {
-    database_ = std::make_unique<Database>();
-    const int flags = access_ == Access::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                               : SQLITE_OPEN_READWRITE;
-    code = sqlite3_open_v2(file_.c_str(), &database_->handle, flags, nullptr);
-    if (code == SQLITE_CANTOPEN && access_ == Access::read)  // a store that only others may write
-      code = sqlite3_open_v2(file_.c_str(), &database_->handle, SQLITE_OPEN_READONLY, nullptr);
-    sqlite3_busy_timeout(database_->handle, kWaitForOthersMs);
-    sqlite3_db_config(database_->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    int code = SQLITE_OK;
+    finder_ = connected(false, code);
+    std::string why = sqlite3_errmsg(finder_->handle);
     if (code == SQLITE_OK && access_ == Access::write) {
-      code = database_->run("PRAGMA journal_mode=WAL");
-      if (code == SQLITE_OK) code = database_->run("PRAGMA synchronous=FULL");
-      if (code == SQLITE_OK) code = database_->run(kSchema);
+      putter_ = connected(true, code);
+      why = sqlite3_errmsg(putter_->handle);
     }
-    const auto prepare = [&](const char* sql, sqlite3_stmt** statement) {
-      if (code == SQLITE_OK)
-        code = sqlite3_prepare_v3(database_->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
-                                  nullptr);
-    };
-    prepare("SELECT answer, sum FROM answers WHERE key = ?1", &database_->find);
-    if (access_ == Access::write)
-      prepare("INSERT OR IGNORE INTO answers (key, answer, sum) VALUES (?1, ?2, ?3)",
-              &database_->put);
     if (code == SQLITE_OK) return;
-    const std::string why = sqlite3_errmsg(database_->handle);
-    database_.reset();
+    finder_.reset();
+    putter_.reset();
     if (access_ == Access::read) {  // another's file, or none of ours: nothing is found in it
       ++damaged_;
       return;
@@ -123,7 +138,9 @@ void AnswerStore::open() {
 
 // Other processes that have it open go on with the file they have; nothing of it is read again.
 void AnswerStore::close_and_set_aside() {
-  database_.reset();
+  finder_.reset();
+  putter_.reset();
+  ++generation_;
   ++damaged_;
   if (access_ == Access::read) return;
   std::error_code failed;
@@ -138,9 +155,12 @@ void AnswerStore::close_and_set_aside() {
   }
 }
 
-// True: the file was damaged and a new one is in its place.
-bool AnswerStore::recovered(int code) {
+// True: the file was damaged and a new one is in its place, made here or, since `generation`, by
+// the other thread.
+bool AnswerStore::recovered(int code, std::int64_t generation) {
   if (!is_damage(code)) return false;
+  const std::scoped_lock hold(finding_, putting_);
+  if (generation != generation_) return true;
   close_and_set_aside();
   if (access_ == Access::write) open();
   return true;
@@ -149,14 +169,15 @@ bool AnswerStore::recovered(int code) {
 void AnswerStore::set_aside(const std::string& key) {
   ++damaged_;
   if (access_ != Access::write) return;
-  if (database_->run("INSERT INTO damaged SELECT key, answer, sum FROM answers WHERE key = ?1",
-                     {&key}) == SQLITE_OK)
-    database_->run("DELETE FROM answers WHERE key = ?1", {&key});
+  if (finder_->run("INSERT INTO damaged SELECT key, answer, sum FROM answers WHERE key = ?1",
+                   {&key}) == SQLITE_OK)
+    finder_->run("DELETE FROM answers WHERE key = ?1", {&key});
 }
 
 std::optional<std::string> AnswerStore::find(const std::string& key) {
-  if (!database_) return {};
-  sqlite3_stmt* statement = database_->find;
+  std::unique_lock hold(finding_);
+  if (!finder_) return {};
+  sqlite3_stmt* statement = finder_->find;
   Database::bind(statement, 1, key);
   const int code = sqlite3_step(statement);
   std::optional<std::string> answer;
@@ -167,42 +188,51 @@ std::optional<std::string> AnswerStore::find(const std::string& key) {
   }
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
-  if (code != SQLITE_ROW && code != SQLITE_DONE) recovered(code);
-  if (intact) return answer;
-  set_aside(key);
-  return {};
+  if (!intact) {
+    set_aside(key);
+    return {};
+  }
+  const std::int64_t generation = generation_;
+  hold.unlock();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) recovered(code, generation);
+  return answer;
 }
 
 void AnswerStore::put(const std::vector<std::pair<std::string, std::string>>& rows) {
-  if (!database_ || access_ != Access::write || rows.empty()) return;
+  if (rows.empty()) return;
   for (int tries = 0; tries < 2; ++tries) {
-    int code = database_->run("BEGIN IMMEDIATE");
+    std::unique_lock hold(putting_);
+    if (!putter_) return;
+    int code = putter_->run("BEGIN IMMEDIATE");
     for (const auto& [key, answer] : rows) {
       if (code != SQLITE_OK) break;
       const std::string sum = sum_of(key, answer);
-      Database::bind(database_->put, 1, key);
-      Database::bind(database_->put, 2, answer);
-      Database::bind(database_->put, 3, sum);
-      const int stepped = sqlite3_step(database_->put);
+      Database::bind(putter_->put, 1, key);
+      Database::bind(putter_->put, 2, answer);
+      Database::bind(putter_->put, 3, sum);
+      const int stepped = sqlite3_step(putter_->put);
       code = stepped == SQLITE_DONE ? SQLITE_OK : stepped;
-      sqlite3_reset(database_->put);
-      sqlite3_clear_bindings(database_->put);
+      sqlite3_reset(putter_->put);
+      sqlite3_clear_bindings(putter_->put);
     }
-    if (code == SQLITE_OK) code = database_->run("COMMIT");
+    if (code == SQLITE_OK) code = putter_->run("COMMIT");
     if (code == SQLITE_OK) return;
-    last_failure_ = sqlite3_errmsg(database_->handle);
-    database_->run("ROLLBACK");
-    if (tries == 0 && recovered(code) && database_) continue;
+    last_failure_ = sqlite3_errmsg(putter_->handle);
+    putter_->run("ROLLBACK");
+    const std::int64_t generation = generation_;
+    hold.unlock();
+    if (tries == 0 && recovered(code, generation)) continue;
     failures_ += static_cast<std::int64_t>(rows.size());
     return;
   }
 }
 
 std::int64_t AnswerStore::size() {
-  if (!database_) return 0;
+  const std::lock_guard hold(finding_);
+  if (!finder_) return 0;
   sqlite3_stmt* statement = nullptr;
   std::int64_t count = 0;
-  if (sqlite3_prepare_v2(database_->handle, "SELECT count(*) FROM answers", -1, &statement,
+  if (sqlite3_prepare_v2(finder_->handle, "SELECT count(*) FROM answers", -1, &statement,
                          nullptr) == SQLITE_OK &&
       sqlite3_step(statement) == SQLITE_ROW)
     count = sqlite3_column_int64(statement, 0);

@@ -1,11 +1,15 @@
 // Paid answers kept for the next run: one SQLite file for all runs and processes of a user. A row
 // that does not carry its own SHA-256 is never an answer: it is set aside, counted and paid anew.
-// Not here: what makes two requests the same (the caller's key); which answers are worth keeping.
+// One thread may look up while another puts: each has a connection of its own, so that a look-up
+// does not wait for the disk. Not here: what makes two requests the same (the caller's key); which
+// answers are worth keeping.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,8 +31,9 @@ class AnswerStore {
 
   // Empty: not there, or not intact.
   std::optional<std::string> find(const std::string& key);
-  // All in one transaction, on the disk when it returns. A row that is there already stays. What
-  // cannot be written is counted in failures(), since the answers themselves are in the journal.
+  // All in one transaction, with the system when it returns: a killed process loses none. A row
+  // that is there already stays. What cannot be written is counted in failures(), since the answers
+  // themselves are in the journal.
   void put(const std::vector<std::pair<std::string, std::string>>& rows);
 
   std::int64_t size();                                 // rows
@@ -39,15 +44,18 @@ class AnswerStore {
  private:
   struct Database;
 
-  void open();
+  void open();  // the two connections, under both locks
+  std::unique_ptr<Database> connected(bool putting, int& code) const;
   void close_and_set_aside();
-  bool recovered(int code);
+  bool recovered(int code, std::int64_t generation);
   void set_aside(const std::string& key);
 
   std::filesystem::path file_;
   Access access_;
-  std::unique_ptr<Database> database_;
-  std::int64_t damaged_ = 0, failures_ = 0;
+  std::mutex finding_, putting_;
+  std::unique_ptr<Database> finder_, putter_;
+  std::int64_t generation_ = 0;  // of the file; read under one of the locks, changed under both
+  std::atomic<std::int64_t> damaged_ = 0, failures_ = 0;
   std::string last_failure_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
@@ -80,34 +81,27 @@ Dispatcher::Dispatcher(Manner manner, const Key& key, Transport& transport, Purs
       limit_(manner_.connections) {}
 
 void Dispatcher::run(Inbox& inbox, Outbox& outbox) {
-  const auto hand_out = [&] {
-    deliver();
-    std::vector<Prediction> going;
-    going.swap(ready_);
-    // What ended in the same instant is synced together: the last one takes the others along.
-    bool later = false;
-    for (auto at = going.rbegin(); at != going.rend(); ++at) {
-      const bool paid = at->paid;
-      at->paid = paid && !later;
-      later = later || paid;
-    }
-    for (Prediction& prediction : going) outbox.push(std::move(prediction));
-  };
+  Delivery delivery(outbox, store_, [this] { transport_.wake(); });
+  const auto hand_out = [&] { delivery.add(std::exchange(ready_, {}), std::exchange(rows_, {})); };
   for (;;) {
-    if (inbox.over()) break;
+    if (inbox.over() || delivery.failed()) break;
     if (!stop_why_.empty()) {
       waiting_.clear();
     } else if (owed() == 0) {
+      delivery.wait_below(2 * static_cast<std::size_t>(manner_.connections));
       std::vector<Request> batch = inbox.take(std::min(kTakenAtOnce, manner_.connections));
       if (batch.empty()) break;
       for (Request& request : batch) prepare(std::move(request));
     }
     if (stop_why_.empty()) {
-      take(inbox);
+      take(inbox, delivery.waiting());
       start_due();
     }
     hand_out();
-    if (owed() == 0 && !stop_why_.empty()) throw Error(stop_kind_, stop_why_);
+    if (owed() == 0 && !stop_why_.empty()) {
+      delivery.finish();
+      throw Error(stop_kind_, stop_why_);
+    }
     if (owed() == 0) continue;
     for (Exchange& exchange : transport_.wait(until_next(transport_.now())))
       finish(std::move(exchange));
@@ -116,15 +110,19 @@ void Dispatcher::run(Inbox& inbox, Outbox& outbox) {
   transport_.drop_all();
   in_flight_.clear();
   waiting_.clear();
+  delivery.finish();
 }
 
 // Large pictures take tens of milliseconds each to scale and pack: what is ready goes out, and what
 // has come is read, before the next ones are begun.
-void Dispatcher::take(Inbox& inbox) {
+// Answers that a slow disk holds up count as if they were under way once they are as many as the
+// connections, so that a crash loses few of those that were paid.
+void Dispatcher::take(Inbox& inbox, std::size_t undelivered) {
+  const int held_up = std::max(0, static_cast<int>(undelivered) - manner_.connections);
   const Time start = transport_.now();
   hurried_ = false;
   for (;;) {
-    const int room = limit_.value() - static_cast<int>(owed());
+    const int room = limit_.value() - static_cast<int>(owed()) - held_up;
     if (room <= 0) return;
     std::vector<Request> batch = inbox.try_take(std::min(room, kTakenAtOnce));
     if (batch.empty()) return;
@@ -195,7 +193,8 @@ void Dispatcher::start_due() {
         char sum[96];
         std::snprintf(sum, sizeof sum, "$%.4f are spent and the next question may cost up to $%.4f",
                       purse_.spent(), at->reserved);
-        stop(Kind::incomplete, std::string("--max_cost: ") + sum +
+        stop(Kind::incomplete, std::string("--max_cost: ") + sum + " at the price of " +
+                                   purse_.price()->text() +
                                    "; what is answered is kept, the same command with another "
                                    "--max_cost goes on");
       }
@@ -259,6 +258,10 @@ void Dispatcher::finish(Exchange exchange) {
       if (++job.redirects > kMostRedirects) {
         fail(std::move(job), "more than " + std::to_string(kMostRedirects) + " redirects",
              &exchange);
+        return;
+      }
+      if (key_.without_key(attempt.target) != attempt.target) {
+        fail(std::move(job), "a redirect to an address that holds the key", &exchange);
         return;
       }
       job.url = attempt.target;
@@ -391,11 +394,6 @@ Prediction Dispatcher::prediction_of(const Job& job, const Reply& reply) const {
   if (!question.options.empty())
     prediction.likelihoods = letter_likelihoods(reply.tokens, question.options);
   return prediction;
-}
-
-void Dispatcher::deliver() {
-  if (!rows_.empty()) store_->put(rows_);
-  rows_.clear();
 }
 
 }  // namespace looktwice::openai

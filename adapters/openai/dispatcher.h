@@ -1,5 +1,6 @@
 // Keeps a server busy: takes requests, looks them up in the cache, sends them, tries again, stops
-// in time. One thread; all waiting is in Transport::wait.
+// in time. One thread, whose waiting is all in Transport::wait; answers leave by another
+// (delivery.h), which waits for the disk.
 #pragma once
 
 #include <chrono>
@@ -16,6 +17,7 @@
 #include "adapters/openai/answer_cache.h"
 #include "adapters/openai/attempt.h"
 #include "adapters/openai/body.h"
+#include "adapters/openai/delivery.h"
 #include "adapters/openai/endpoint.h"
 #include "adapters/openai/pace.h"
 #include "adapters/openai/picture_shelf.h"
@@ -78,7 +80,7 @@ class Dispatcher {
     Time taken = {}, prepared = {}, due = {};
   };
 
-  void take(Inbox& inbox);
+  void take(Inbox& inbox, std::size_t undelivered);
   void prepare(Request request);
   void start_due();
   std::chrono::milliseconds until_next(Time now) const;
@@ -89,7 +91,6 @@ class Dispatcher {
   void fail(Job job, const std::string& why, const Exchange* exchange);
   Prediction prediction_of(const Job& job, const Reply& reply) const;
   std::string model_complaint(const Reply& reply) const;
-  void deliver();
   std::size_t owed() const { return waiting_.size() + in_flight_.size(); }
 
   const Manner manner_;
@@ -107,7 +108,7 @@ class Dispatcher {
   std::deque<Job> waiting_;  // in the order of arrival; a job may have to wait for its time
   std::unordered_map<std::uint64_t, Job> in_flight_;
   std::vector<Prediction> ready_;
-  std::vector<std::pair<std::string, std::string>> rows_;  // for the store, before ready_ goes out
+  Delivery::Rows rows_;  // for the store, before ready_ goes out
   std::vector<std::string> fingerprints_;
   Time hold_ = {};  // nobody starts before
   int failed_in_a_row_ = 0;

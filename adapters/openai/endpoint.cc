@@ -1,6 +1,7 @@
 #include "adapters/openai/endpoint.h"
 
 #include <curl/curl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -182,6 +183,9 @@ void forbid_core_files() {
   if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
   limit.rlim_cur = 0;
   ::setrlimit(RLIMIT_CORE, &limit);
+  // Where cores are piped to a program (systemd-coredump) no limit counts; this does. It also keeps
+  // /proc/PID/mem and environ from others of the same user.
+  ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace looktwice::openai

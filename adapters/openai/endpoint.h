@@ -53,7 +53,8 @@ struct KeySource {
 // it may be meant for somebody else. Empty: none.
 Key key_for(const Endpoint& endpoint, const KeySource& source);
 
-// So that a crash cannot write the key to disk: no core files from now on.
+// So that a crash cannot write the key to disk: no core from now on, neither as a file nor piped to
+// a program.
 void forbid_core_files();
 
 }  // namespace looktwice::openai

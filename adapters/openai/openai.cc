@@ -79,7 +79,8 @@ struct Options {
     option("ask_again_on", ask_again_on,
            "an answer with one of these words is thrown away, up to 5 times (the scripts of MMAD: "
            "ask_again_on=\"please,sorry,today,cannot assist\")");
-    option("prices", prices, "price table, as adapters/openai/prices.csv");
+    option("prices", prices,
+           "your own table in place of the built-in one: a CSV of model,input,output");
     option("price_input", price_input, "dollars per million tokens; -1: as the table says");
     option("price_output", price_output, "the same for tokens of answers");
   }
@@ -169,10 +170,7 @@ class OpenAi final : public Adapter {
     std::map<std::string, std::string> facts{{"endpoint", manner_.endpoint.url},
                                              {"transport", transport_version()}};
     if (!manner_.body.extra.empty()) facts["request_fields"] = manner_.body.extra;
-    if (purse_.price()) {
-      facts["price"] = purse_.price()->of + ": $" + option_text(purse_.price()->input) + " in, $" +
-                       option_text(purse_.price()->output) + " out per million tokens";
-    }
+    if (purse_.price()) facts["price"] = purse_.price()->text();
     const std::int64_t ended = tally_.answered + tally_.refused + tally_.failed;
     if (ended == 0) return facts;
     const auto count = [&](const char* name, std::int64_t value) {
@@ -285,13 +283,8 @@ class OpenAi final : public Adapter {
   }
 
   std::optional<Price> price() const {
-    if (options_.price_input >= 0) {
-      constexpr std::int64_t kMostOfAPicture = 50'000;
-      return Price{.input = options_.price_input,
-                   .output = options_.price_output,
-                   .picture_tokens = kMostOfAPicture,
-                   .of = "given"};
-    }
+    if (options_.price_input >= 0)
+      return Price{.input = options_.price_input, .output = options_.price_output, .of = "given"};
     if (!options_.prices.empty())
       return price_of(text_of_file(options_.prices), printable(options_.prices.string(), 200),
                       options_.model);

@@ -4,6 +4,7 @@
 
 #include "adapters/openai/embedded.h"
 #include "harness/core/error.h"
+#include "harness/core/options.h"
 #include "harness/core/table.h"
 #include "harness/core/text.h"
 
@@ -28,17 +29,32 @@ std::optional<Price> price_of(std::string_view table, const std::string& file,
   const Table rows = csv_table(table, file);
   const std::string asked = lower_ascii(model);
   const std::string without_publisher = asked.substr(asked.rfind('/') + 1);
+  const auto text = [&](const Row& row, const char* name) {
+    const Cell* cell = rows.find(row, name);
+    return cell ? printable(cell->text, 100) : "";
+  };
   for (const Row& row : rows.rows) {
-    const Price price{
-        .input = rows.number(row, "input"),
-        .output = rows.number(row, "output"),
-        .picture_tokens = static_cast<std::int64_t>(rows.number(row, "picture_tokens")),
-        .of = rows.at(row, "model").text};
-    if (price.input < 0 || price.output < 0 || price.picture_tokens < 0 || price.of.empty())
-      rows.refuse(row.place, "expected model,input,output,picture_tokens, none of them negative");
-    if (asked.starts_with(price.of) || without_publisher.starts_with(price.of)) return price;
+    Price price{.input = rows.number(row, "input"),
+                .output = rows.number(row, "output"),
+                .of = rows.at(row, "model").text,
+                .as_of = text(row, "as_of"),
+                .source = text(row, "source")};
+    if (const Cell* most = rows.find(row, "picture_tokens"); most && !most->text.empty())
+      price.picture_tokens = static_cast<std::int64_t>(rows.number(row, "picture_tokens"));
+    if (price.input < 0 || price.output < 0 || price.picture_tokens < 0)
+      rows.refuse(row.place, "a price below 0");
+    const std::string name = lower_ascii(price.of);
+    if (asked.starts_with(name) || without_publisher.starts_with(name)) return price;
   }
   return {};
+}
+
+std::string Price::text() const {
+  std::string text = (of.empty() ? "any model" : printable(of, 100)) + ": $" + option_text(input) +
+                     " in, $" + option_text(output) + " out per million tokens";
+  std::string where = as_of;
+  if (!source.empty()) where += (where.empty() ? "" : ", ") + source;
+  return where.empty() ? text : text + " (" + where + ")";
 }
 
 double cost_of(const Usage& usage, const Price& price) {
@@ -67,7 +83,7 @@ double most_for(const Request& request, const Price& price) {
 Purse::Purse(std::optional<Price> price, double most) : price_(std::move(price)), most_(most) {}
 
 bool Purse::reserve(double dollars) {
-  if (most_ > 0 && spent_ + reserved_ + dollars > most_) return false;
+  if (most_ > 0 && spent() + reserved_ + dollars > most_) return false;
   reserved_ += dollars;
   ++open_;
   return true;
@@ -80,9 +96,9 @@ void Purse::settle(double reserved, const std::optional<Usage>& usage, bool perh
   if (usage) {
     usage_.input_tokens += usage->input_tokens;
     usage_.output_tokens += usage->output_tokens;
-    if (price_) spent_ += cost_of(*usage, *price_);
+    if (price_) std::atomic_ref(spent_).fetch_add(cost_of(*usage, *price_));
   } else if (perhaps_billed) {
-    spent_ += reserved;
+    std::atomic_ref(spent_).fetch_add(reserved);
   }
 }
 

@@ -2,6 +2,7 @@
 // times a price. Not here: what the harness does when the purse is empty.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,21 +13,26 @@
 namespace looktwice::openai {
 
 struct Price {
-  double input = 0, output = 0;     // dollars per million tokens
-  std::int64_t picture_tokens = 0;  // the most one picture can count for
-  std::string of = {};              // the row it comes from
+  double input = 0, output = 0;  // dollars per million tokens
+  // The most one picture can count for; what a table does not say is more than any model's.
+  std::int64_t picture_tokens = 50'000;
+  std::string of = {};                  // the row it comes from
+  std::string as_of = {}, source = {};  // of that row: "2025-08-31", who says so
+
+  // "gpt-4o: $2.5 in, $10 out per million tokens (2025-08-31, from memory ...)"
+  std::string text() const;
 };
 
-// Rows of "model,input,output,picture_tokens"; the first whose model begins the asked one wins, so
-// longer names stand first ("gpt-4o-mini" before "gpt-4o"). A name with a publisher in front
-// ("openai/gpt-4o") counts without it. Empty: not in the table. Throws Kind::data with `file` and
-// the line for a table that is none.
+// Rows of "model,input,output", and where there are such columns "picture_tokens", "as_of" and
+// "source"; the first whose model begins the asked one wins, so longer names stand first
+// ("gpt-4o-mini" before "gpt-4o"), and an empty one is any model's. Case does not count, and a name
+// with a publisher in front ("openai/gpt-4o") counts without it. Empty: not in the table. Throws
+// Kind::data with `file` and the line for a table that is none.
 std::optional<Price> price_of(std::string_view table, const std::string& file,
                               const std::string& model);
 
-// The table that is built in (prices.csv): list prices of that day, from memory, not checked.
+// The table that is built in (prices.csv); each row says of which day it is and where from.
 std::string_view known_prices();
-inline constexpr const char* kPricesOf = "2025-08-31";
 
 double cost_of(const Usage& usage, const Price& price);
 
@@ -39,8 +45,8 @@ class Purse {
   Purse(std::optional<Price> price, double most);
 
   const std::optional<Price>& price() const { return price_; }
-  double spent() const { return spent_; }
-  const Usage& usage() const { return usage_; }  // of all answers that were paid
+  double spent() const { return std::atomic_ref(spent_).load(); }  // from any thread
+  const Usage& usage() const { return usage_; }                    // of all answers that were paid
 
   // Sets `dollars` aside for one try. False: with it, and all that is set aside already, the bound
   // could be passed; it may fit once something has come back.
@@ -52,7 +58,8 @@ class Purse {
 
  private:
   std::optional<Price> price_;
-  double most_ = 0, spent_ = 0, reserved_ = 0;
+  double most_ = 0, reserved_ = 0;
+  alignas(8) mutable double spent_ = 0;
   int open_ = 0;
   Usage usage_ = {};
 };

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -105,7 +106,13 @@ class CurlTransport final : public Transport {
     LOOKTWICE_CHECK(options_.endpoint != nullptr && options_.key != nullptr);
     multi_ = curl_multi_init();
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-    if (!multi_ || epoll_ < 0) throw Error(Kind::model, "libcurl or epoll cannot be started");
+    waker_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!multi_ || epoll_ < 0 || waker_ < 0)
+      throw Error(Kind::model, "libcurl or epoll cannot be started");
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = waker_;
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, waker_, &event);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -123,6 +130,7 @@ class CurlTransport final : public Transport {
     curl_multi_cleanup(multi_);
     curl_slist_free_all(headers_);
     ::close(epoll_);
+    ::close(waker_);
   }
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
@@ -160,8 +168,16 @@ class CurlTransport final : public Transport {
         next_check_ = time + kCheckEvery;
         break_off_the_late(time, ended);
       }
-      if (!ended.empty() || time >= until) return ended;
+      if (!ended.empty() || woken_ || time >= until) {
+        woken_ = false;
+        return ended;
+      }
     }
+  }
+
+  void wake() override {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(waker_, &one, sizeof one);
   }
 
   void drop_all() override {
@@ -266,6 +282,11 @@ class CurlTransport final : public Transport {
                      fired ? 0 : static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000)));
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
+      if (event.data.fd == waker_) {
+        std::uint64_t times = 0;
+        woken_ = ::read(waker_, &times, sizeof times) > 0;
+        continue;
+      }
       int what = 0;
       if (event.events & EPOLLIN) what |= CURL_CSELECT_IN;
       if (event.events & EPOLLOUT) what |= CURL_CSELECT_OUT;
@@ -368,7 +389,8 @@ class CurlTransport final : public Transport {
   const TransportOptions options_;
   CURLM* multi_ = nullptr;
   curl_slist* headers_ = nullptr;
-  int epoll_ = -1;
+  int epoll_ = -1, waker_ = -1;
+  bool woken_ = false;
   Time timer_ = Time::max(), next_check_ = {};
   std::vector<std::unique_ptr<Slot>> slots_;
 };

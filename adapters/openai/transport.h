@@ -49,6 +49,8 @@ class Transport {
   virtual void start(Call call) = 0;
   // Waits until something has ended or so long, whichever comes first.
   virtual std::vector<Exchange> wait(std::chrono::milliseconds longest) = 0;
+  // From any thread: the wait that goes on, or the next one, returns at once.
+  virtual void wake() {}
   // Breaks off what is under way; nothing of it comes out of wait().
   virtual void drop_all() = 0;
   virtual Time now() const { return std::chrono::steady_clock::now(); }

@@ -3,8 +3,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "adapters/openai/answer_cache.h"
 #include "harness/core/error.h"
@@ -179,7 +181,7 @@ TEST(AnswerStore, ALostJournalLosesRowsButInventsNone) {
 TEST(AnswerStore, ManyProcessesShareOneFile) {
   TemporaryFolder folder;
   const fs::path file = folder.path() / "a.sqlite";
-  constexpr int kProcesses = 8, kRows = 40;
+  constexpr int kProcesses = 16, kRows = 40;
   std::vector<pid_t> children;
   for (int p = 0; p < kProcesses; ++p) {
     const pid_t child = ::fork();
@@ -210,6 +212,25 @@ TEST(AnswerStore, ManyProcessesShareOneFile) {
   AnswerStore store(file, Access::read);
   EXPECT_EQ(store.size(), kRows);
   for (int i = 0; i < kRows; ++i) EXPECT_EQ(store.find(key_of(i)), answer_of(i));
+}
+
+TEST(AnswerStore, OneThreadFindsWhileAnotherPuts) {
+  TemporaryFolder folder;
+  AnswerStore store(folder.path() / "a.sqlite", Access::write);
+  constexpr int kRows = 60;
+  std::jthread putting([&] {
+    for (int i = 0; i < kRows; ++i) store.put(rows(i, i + 1));
+  });
+  int found = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (found < kRows && std::chrono::steady_clock::now() < until) {
+    const auto answer = store.find(key_of(found));
+    if (!answer) continue;
+    ASSERT_EQ(*answer, answer_of(found));
+    ++found;
+  }
+  EXPECT_EQ(found, kRows);
+  EXPECT_EQ(store.failures(), 0);
 }
 
 TEST(AnswerStore, AFolderThatCannotBeMadeIsNamed) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "adapters/openai/dispatcher.h"
 #include "harness/core/error.h"
@@ -150,7 +151,7 @@ TEST_F(DispatcherTest, KeepsAsManyInFlightAsAllowed) {
   const auto got = answers(server, requests(64));
   ASSERT_EQ(got.size(), 64u);
   EXPECT_EQ(server.most_at_once, 8u);
-  EXPECT_EQ(server.elapsed(), 64 / 8 * 50ms);
+  EXPECT_GE(server.elapsed(), 64 / 8 * 50ms);
   const Prediction& one = got.at("key-3");
   EXPECT_EQ(one.text, "Yes");
   EXPECT_EQ(one.status, Status::answered);
@@ -159,7 +160,8 @@ TEST_F(DispatcherTest, KeepsAsManyInFlightAsAllowed) {
   EXPECT_EQ(one.facts.at("fingerprint"), "fp_1");
   int synced = 0;
   for (const auto& [key, prediction] : got) synced += prediction.paid;
-  EXPECT_EQ(synced, 64 / 8) << "one sync for what ends in the same instant";
+  EXPECT_GE(synced, 1);
+  EXPECT_LE(synced, 64 / 8) << "one sync for what ends in the same instant";
 }
 
 TEST_F(DispatcherTest, WaitsAsLongAsTheServerAsksAndNobodyElseStartsBefore) {
@@ -263,7 +265,8 @@ TEST_F(DispatcherTest, OverloadHalvesTheRequestsInFlight) {
 
 TEST_F(DispatcherTest, StopsBeforeTheBoundOfMoneyIsPassed) {
   // A try may cost up to (text + 100 tokens of answer); an answer costs 10 in, 5 out.
-  const Price price{.input = 1000, .output = 10'000};  // 10 in + 5 out = $0.06
+  // 10 in + 5 out = $0.06
+  const Price price{.input = 1000, .output = 10'000, .picture_tokens = 0};
   std::vector<Request> asked = requests(1000);
   for (Request& request : asked) request.question.decoding.max_new_tokens = 20;
   const double most = most_for(asked[0], price);
@@ -512,11 +515,63 @@ TEST(CacheKey, MissesWhenAnyOneFieldIsAnother) {
 
 TEST_F(DispatcherTest, StopsAtOnceWhenTheRunIsStopped) {
   FakeTransport server([](const Call&, int) { return said(200, completion("Yes")); });
+  manner_.connections = 4;
   ListDesk desk(requests(100));
   desk.stop_after(10);
   Dispatcher dispatcher(manner_, key_, server, purse_, nullptr, false, tally_);
   dispatcher.run(desk, desk);
-  EXPECT_LT(desk.kept().size(), 20u);
+  EXPECT_GE(desk.kept().size(), 10u);
+  EXPECT_LT(desk.kept().size(), 30u) << "what was paid is kept, no more is asked";
+  EXPECT_EQ(static_cast<std::size_t>(tally_.answered), desk.kept().size());
+}
+
+// An outbox whose disk is slow: each sync takes a while, and takes all that was pushed before.
+class SlowDesk final : public Inbox, public Outbox {
+ public:
+  SlowDesk(std::vector<Request> requests, std::chrono::milliseconds sync)
+      : list_(std::move(requests)), sync_(sync) {}
+  std::vector<Request> take(int most) override { return list_.take(most); }
+  std::vector<Request> try_take(int most) override { return list_.try_take(most); }
+  bool over() const override { return list_.over(); }
+  void push(Prediction prediction) override {
+    if (prediction.paid) {
+      std::this_thread::sleep_for(sync_);
+      ++syncs;
+    }
+    if (fails_at && list_.kept().size() == *fails_at) throw Error(Kind::disk, "no space left");
+    list_.push(std::move(prediction));
+  }
+  const std::vector<Prediction>& kept() const { return list_.kept(); }
+
+  int syncs = 0;
+  std::optional<std::size_t> fails_at = {};
+
+ private:
+  ListDesk list_;
+  const std::chrono::milliseconds sync_;
+};
+
+TEST_F(DispatcherTest, ASlowDiskSyncsManyAnswersAtOnceAndLosesFew) {
+  manner_.connections = 8;
+  FakeTransport server([](const Call&, int) { return said(200, completion("Yes")); });
+  SlowDesk desk(requests(200), 5ms);
+  Dispatcher dispatcher(manner_, key_, server, purse_, nullptr, false, tally_);
+  dispatcher.run(desk, desk);
+  EXPECT_EQ(desk.kept().size(), 200u);
+  EXPECT_LT(desk.syncs, 100) << "answers of one group are synced once";
+  // What could be lost, paid but not yet in the journal, stays within twice the connections and
+  // what they carry: so many more must have been waited for.
+  EXPECT_GE(desk.syncs, 200 / (3 * 8));
+}
+
+TEST_F(DispatcherTest, AnOutboxThatFailsEndsTheRunWithItsReason) {
+  FakeTransport server([](const Call&, int) { return said(200, completion("Yes")); });
+  SlowDesk desk(requests(50), 0ms);
+  desk.fails_at = 7;
+  Dispatcher dispatcher(manner_, key_, server, purse_, nullptr, false, tally_);
+  const std::string why = refusal(Kind::disk, [&] { dispatcher.run(desk, desk); });
+  EXPECT_NE(why.find("no space"), std::string::npos) << why;
+  EXPECT_EQ(desk.kept().size(), 7u);
 }
 
 TEST_F(DispatcherTest, AsksTheScoreAndTheLettersOfTheTokens) {

@@ -412,6 +412,41 @@ TEST_F(OpenAiFaults, TheKeyNeverFollowsARedirectToAnotherHost) {
   EXPECT_EQ(thief.connections(), 0);
 }
 
+TEST_F(OpenAiFaults, ARedirectFromHttpsToHttpIsRefused) {
+  const Authority authority(folder_.path());
+  WebServer plain(always(response(200, completion("thanks"))));
+  for (const std::string& target : {plain.url() + "/v1/chat/completions", std::string()}) {
+    std::string location = target;
+    WebServer server(
+        [&](const Heard&, Line& line) {
+          line.send(response(307, "", "Location: " + location + "\r\n"));
+        },
+        authority.certificate("127.0.0.1"));
+    // The same host and port, but in the clear.
+    if (location.empty())
+      location = "http://127.0.0.1:" + std::to_string(server.port()) + "/v1/chat/completions";
+    ListDesk desk(requests(1));
+    const auto model = adapter(server.url(), {{"ca_file", authority.file().string()}});
+    const std::string why = refusal(Kind::model, [&] { model->serve(desk, desk); });
+    EXPECT_TRUE(names_all(why, {"307", "http://"})) << why;
+    EXPECT_EQ(server.heard().size(), 1u);
+  }
+  EXPECT_EQ(plain.connections(), 0);
+}
+
+TEST_F(OpenAiFaults, ProxiesOfTheEnvironmentAreObeyedAndSoIsNoProxy) {
+  WebServer proxy(always(response(200, completion("through the proxy"))));
+  WebServer server(always(response(200, completion("direct"))));
+  ::setenv("http_proxy", proxy.url().c_str(), 1);
+  EXPECT_EQ(answer("http://far.example").text, "through the proxy");
+  ::setenv("no_proxy", "127.0.0.1", 1);
+  EXPECT_EQ(answer(server.url()).text, "direct");
+  ::unsetenv("no_proxy");
+  ::unsetenv("http_proxy");
+  EXPECT_EQ(answer(server.url()).text, "direct");
+  EXPECT_EQ(proxy.heard().size(), 1u);
+}
+
 TEST_F(OpenAiFaults, AProxyIsUsedAndMayNotHoldAPasswordInArgv) {
   WebServer proxy(always(response(200, completion("through the proxy"))));
   // Plain http through a proxy is asked with the whole URL. No key goes that way unless it is

@@ -396,6 +396,36 @@ TEST(Prices, TheFirstNameThatBeginsTheModelDecides) {
             "");
 }
 
+TEST(Prices, EveryRowOfTheBuiltInTableSaysOfWhichDayAndWhereFrom) {
+  const std::string table(known_prices());
+  int rows = 0;
+  for (std::size_t at = table.find('\n') + 1; at < table.size(); at = table.find('\n', at) + 1) {
+    const std::string model = table.substr(at, table.find(',', at) - at);
+    const auto price = price_of(table, "prices.csv", model);
+    ASSERT_TRUE(price) << model;
+    EXPECT_EQ(price->of, model) << "a shorter name stands before it";
+    EXPECT_EQ(price->as_of.size(), 10u) << model;
+    EXPECT_TRUE(names_all(price->text(), {model, price->as_of, "from memory", "not checked"}))
+        << price->text();
+    ++rows;
+  }
+  EXPECT_GT(rows, 10);
+}
+
+TEST(Prices, ATableOfOnesOwnNeedsThreeColumns) {
+  const std::string mine = "model,input,output\nMy-Model,0.5,1\n,2,4\n";
+  const auto price = price_of(mine, "mine.csv", "openai/my-model-7b");
+  ASSERT_TRUE(price);
+  EXPECT_EQ(price->input, 0.5);
+  EXPECT_EQ(price->text(), "My-Model: $0.5 in, $1 out per million tokens");
+  EXPECT_EQ(price_of(mine, "mine.csv", "whatever")->output, 4) << "an empty name is any model's";
+  for (const char* bad : {"model,input,output\nm,-1,1\n", "model,input,output\nm,x,1\n",
+                          "model,output\nm,1\n", "m,1,1\n"}) {
+    const std::string why = refusal(Kind::data, [&] { (void)price_of(bad, "mine.csv", "m"); });
+    EXPECT_NE(why.find("mine.csv"), std::string::npos) << bad << why;
+  }
+}
+
 TEST(Purse, NeverLetsTheBoundBePassed) {
   Purse purse(Price{.input = 1, .output = 1}, 10);
   EXPECT_TRUE(purse.reserve(6));
