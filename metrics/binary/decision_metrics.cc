@@ -19,23 +19,43 @@ Value rate(const std::string& name, std::int64_t part, std::int64_t whole, const
           .interval = wilson(part, whole)};
 }
 
-// F1 as a function of two rates, recall and false positive rate; the distances that each rate's
-// Wilson bounds move it by, added in squares (MOVER, Zou and Donner 2008).
-Interval f1_from_rates(const Confusion& c) {
-  const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
-  const auto f1 = [&](double recall, double alarms) {
-    return 2 * recall * p / (recall * p + alarms * n + p);
-  };
-  const double recall = *c.recall(), value = *c.f1();
+// A value as a function of two rates, recall and false positive rate, which the fixed numbers of
+// the two classes make independent; the distances that each rate's Wilson bounds move it by, added
+// in squares (MOVER, Zou and Donner 2008). of(recall, alarms) rises with recall and falls with
+// alarms.
+template <class Of>
+Interval from_rates(const Confusion& c, double value, const Of& of) {
+  const auto n = static_cast<double>(c.negatives());
+  const double recall = *c.recall();
   const double alarms = n > 0 ? static_cast<double>(c.false_positives) / n : 0;
   const Interval r = wilson(c.true_positives, c.positives());
   const Interval a =
       n > 0 ? wilson(c.false_positives, c.negatives()) : Interval{.low = 0, .high = 0};
   return {.low = std::max(
-              0.0, value - std::hypot(value - f1(r.low, alarms), value - f1(recall, a.high))),
+              0.0, value - std::hypot(value - of(r.low, alarms), value - of(recall, a.high))),
           .high = std::min(
-              1.0, value + std::hypot(f1(r.high, alarms) - value, f1(recall, a.low) - value)),
+              1.0, value + std::hypot(of(r.high, alarms) - value, of(recall, a.low) - value)),
           .method = "wilson, mover"};
+}
+
+Interval f1_from_rates(const Confusion& c) {
+  const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
+  return from_rates(c, *c.f1(), [&](double recall, double alarms) {
+    return 2 * recall * p / (recall * p + alarms * n + p);
+  });
+}
+
+// Wilson's takes the samples that were called anomalous as given, which makes it too wide: here the
+// numbers of both classes are given. Without one of the classes there is nothing better.
+Interval precision_interval(const Confusion& c) {
+  if (c.positives() == 0 || c.negatives() == 0)
+    return wilson(c.true_positives, c.called_positive());
+  const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
+  const double value = *c.precision();
+  return from_rates(c, value, [&](double recall, double alarms) {
+    const double called = recall * p + alarms * n;
+    return called > 0 ? recall * p / called : value;
+  });
 }
 
 // Within a class all that matters is how many draws hit a sample that was called anomalous.
@@ -93,6 +113,7 @@ std::vector<Value> DecisionCounts::values(const std::string& suffix, const std::
       rate("precision" + suffix, c.true_positives, c.called_positive(),
            "no sample was called anomalous"),
       rate("recall" + suffix, c.true_positives, c.positives(), "no anomalous sample"), f1};
+  if (values[1].value) values[1].interval = precision_interval(c);
   for (Value& value : values) {
     if (options.zero_rates && !value.value && c.all() > 0) value.value = 0;
     value.used = c.all();

@@ -17,8 +17,8 @@ class DecisionCounts {
   void add(std::string_view id, bool positive, bool called_positive);
   void skip() { ++skipped_; }
   void merge(const DecisionCounts& part);
-  // accuracy, precision, recall, f1, their names followed by `suffix`. Rates have Wilson's
-  // interval, F1 a stratified bootstrap. none: the reason when nothing was added.
+  // accuracy, precision, recall, f1, their names followed by `suffix`. Accuracy
+  // and recall have Wilson's interval, precision one of two such rates, F1 a stratified bootstrap. none: the reason when nothing was added.
   std::vector<Value> values(const std::string& suffix, const std::string& none,
                             const MetricOptions& options) const;
 

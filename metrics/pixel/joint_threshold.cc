@@ -22,14 +22,6 @@ constexpr std::size_t kNodeBytes = 64 << 20;  // of counters in a later pass, pe
   throw std::invalid_argument(std::string(id) + ": " + why);
 }
 
-// A float as an unsigned integer of the same order.
-std::uint32_t key_of(float score) {
-  return static_cast<std::uint32_t>(ordered_bits(score)) ^ 0x80000000U;
-}
-float score_of(std::uint32_t key) {
-  return from_ordered_bits(static_cast<std::int32_t>(key ^ 0x80000000U));
-}
-
 std::uint64_t at_least(const std::vector<std::uint32_t>& ascending, std::uint64_t key) {
   return static_cast<std::uint64_t>(
       ascending.end() - std::lower_bound(ascending.begin(), ascending.end(), key,
@@ -165,7 +157,7 @@ void JointThreshold::add(std::string_view id, std::string_view category, bool an
     }
     lowest_ = std::min(lowest_.value_or(lowest), lowest);
     highest_ = std::max(highest_.value_or(highest), highest);
-    own.maxima[anomalous].push_back(key_of(highest));
+    own.maxima[anomalous].push_back(pixel_key(highest));
     const auto normal = mask.empty() ? static_cast<std::int64_t>(map.size())
                                      : static_cast<std::int64_t>(std::ranges::count(mask, 0));
     own.pixels[0] += static_cast<std::uint64_t>(normal);
@@ -210,7 +202,7 @@ void JointThreshold::count_leading(Category& category, std::span<const float> ma
                                    std::span<const std::uint8_t> mask) const {
   for (auto& bins : category.bins) bins.resize(kLeading);
   for (std::size_t i = 0; i < map.size(); ++i)
-    ++category.bins[!mask.empty() && mask[i] != 0][key_of(map[i]) >> 16];
+    ++category.bins[!mask.empty() && mask[i] != 0][pixel_key(map[i]) >> 16];
 }
 
 void JointThreshold::count_nodes(Category& category, std::span<const float> map,
@@ -218,7 +210,7 @@ void JointThreshold::count_nodes(Category& category, std::span<const float> map,
   const Search& search = *search_;
   for (auto& bins : category.bins) bins.resize(search.counted.size() * kChildren);
   for (std::size_t i = 0; i < map.size(); ++i) {
-    const std::uint32_t key = key_of(map[i]);
+    const std::uint32_t key = pixel_key(map[i]);
     std::int32_t slot = search.slots[key >> 16];
     if (slot == Search::kNone) continue;
     std::uint32_t child = key >> 8 & 255;
@@ -346,7 +338,7 @@ void JointThreshold::choose_from_grid() {
   std::size_t best = 0;
   double most = -1;
   for (std::size_t k = 0; k <= kSteps; ++k) {
-    const double value = search.value_from(key_of(search.floats[k]), called[k]);
+    const double value = search.value_from(pixel_key(search.floats[k]), called[k]);
     if (value > most) {
       most = value;
       best = k;
@@ -432,7 +424,7 @@ void JointThreshold::plan_next_pass() {
     return node.bound < search.reached * (1 - 1e-12);
   });
   if (search.open.empty()) {
-    const float threshold = score_of(search.best_key);
+    const float threshold = from_pixel_key(search.best_key);
     double of_pictures = static_cast<double>(threshold);
     if (options_.search == ThresholdSearch::separate) {
       double most = -1;
@@ -445,7 +437,7 @@ void JointThreshold::plan_next_pass() {
         const double value = search.value({}, search.pictures_f1(key, key));
         if (value <= most) continue;
         most = value;
-        of_pictures = static_cast<double>(score_of(key));
+        of_pictures = static_cast<double>(from_pixel_key(key));
       }
     }
     const Tally called = search.best_called;
@@ -489,7 +481,7 @@ void JointThreshold::finish(double pixel_threshold, double picture_threshold, co
                      .picture_threshold = picture_threshold};
   const auto from = [&](const std::vector<std::uint32_t>& maxima) {
     return static_cast<std::uint64_t>(std::ranges::count_if(maxima, [&](std::uint32_t key) {
-      return static_cast<double>(score_of(key)) >= picture_threshold;
+      return static_cast<double>(from_pixel_key(key)) >= picture_threshold;
     }));
   };
   for (std::size_t c = 0; c < search.names.size(); ++c)

@@ -2,345 +2,243 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <new>
 #include <numeric>
 #include <utility>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 #if defined(__linux__)
 #include <sys/mman.h>
-#endif
-
-// The two loops that each normal pixel goes through: 10 % of the whole.
-#if defined(__clang__)
-#define LOOKTWICE_UNROLL_4 _Pragma("unroll 4")
-#else
-#define LOOKTWICE_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 
 namespace looktwice::metrics {
 namespace {
 
-// The number of ascending[0..count) that are smaller than `value`, counted from `start` on, which
-// is not beyond it. Reads up to 8 entries past the end.
-inline std::uint32_t smaller(const std::int16_t* ascending, std::uint32_t count,
-                             std::uint32_t start, std::int16_t value) {
-#if defined(__SSE2__)
-  const __m128i eight = _mm_set1_epi16(value);
-  for (;;) {
-    const __m128i scores = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ascending + start));
-    const auto less = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpgt_epi16(eight, scores)));
-    const auto many = static_cast<std::uint32_t>(std::countr_one(less)) / 2;
-    start += many;
-    if (many < 8 || start >= count) return std::min(start, count);
-  }
-#else
-  while (start < count && ascending[start] < value) ++start;
-  return start;
+constexpr std::size_t kHugePage = 2 << 20;
+
+// Large pages spare page faults and address translation. Only a hint.
+std::uint16_t* advised(void* memory, std::size_t bytes) {
+  if (!memory) throw std::bad_alloc();
+#if defined(__linux__)
+  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + 4095) / 4096 * 4096;
+  const auto end = reinterpret_cast<std::uintptr_t>(memory) + bytes;
+  if (end > begin + kHugePage)
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif
+  return static_cast<std::uint16_t*>(memory);
 }
-
-// Where a pixel is counted: twice the scores of the group that are smaller, one more if it equals
-// the next.
-struct FewScores {
-  const std::uint16_t* buckets = nullptr;
-  const std::int16_t* scores = nullptr;
-  std::uint32_t count = 0, shift = 0;
-  std::uint32_t operator()(std::uint32_t trailing) const {
-    const auto value = static_cast<std::int16_t>(trailing ^ 0x8000U);
-    const std::uint32_t at = smaller(scores, count, buckets[trailing >> shift], value);
-    return 2 * at + (at < count && scores[at] == value);
-  }
-};
-
-struct ManyScores {
-  const std::uint64_t* words = nullptr;
-  [[gnu::always_inline]] std::uint32_t operator()(std::uint32_t trailing) const {
-    const std::uint64_t word = words[trailing >> 5];
-    const std::uint32_t place = trailing & 31, bits = static_cast<std::uint32_t>(word);
-    const auto smaller_here = static_cast<std::uint32_t>(std::popcount(bits & ((1U << place) - 1)));
-    return 2 * (static_cast<std::uint32_t>(word >> 32) + smaller_here) + (bits >> place & 1);
-  }
-};
-
-// A pile of many against few scores: counted first in even steps of the trailing bits, at least
-// kSteps per score, so that only the pixels of the few steps that hold a score are compared with
-// it, and all others are one addition.
-class Steps {
- public:
-  static constexpr std::uint32_t kLeast = 256, kMost = 4096, kSteps = 8;
-  // Piles from here on gain by it.
-  static constexpr std::size_t least_pile(std::uint32_t scores) { return 4 * steps(scores); }
-
-  explicit Steps(const FewScores& where)
-      : where_(where), count_(steps(where.count)), shift_(16 - std::countr_zero(count_)) {
-    std::fill_n(pixels_.begin(), count_, 0U);
-    std::fill_n(holds_score_.begin(), count_, std::uint8_t{0});
-    for (std::uint32_t i = 0; i < where.count; ++i)
-      holds_score_[static_cast<std::uint32_t>(where.scores[i] + 32768) >> shift_] = 1;
-  }
-
-  // Calls exactly(trailing) for the pixels beside a score, then between(i, n) for n pixels that lie
-  // below score i and above the one before it.
-  template <class Exactly, class Between>
-  void count(std::span<const std::uint16_t> pile, const Exactly& exactly, const Between& between) {
-    constexpr std::size_t kBatch = 1024;
-    std::array<std::uint16_t, kBatch> beside = {};
-    for (std::size_t begin = 0; begin < pile.size(); begin += kBatch) {
-      std::size_t found = 0;
-      for (const std::uint16_t trailing :
-           pile.subspan(begin, std::min(kBatch, pile.size() - begin))) {
-        const std::uint32_t step = trailing >> shift_;
-        ++pixels_[step];
-        beside[found] = trailing;
-        found += holds_score_[step];
-      }
-      for (std::size_t i = 0; i < found; ++i) exactly(beside[i]);
-    }
-    std::uint32_t step = 0;
-    for (std::uint32_t i = 0; i <= where_.count; ++i) {
-      const std::uint32_t end = i < where_.count
-                                    ? static_cast<std::uint32_t>(where_.scores[i] + 32768) >> shift_
-                                    : count_;
-      if (step < end) {
-        between(i, std::accumulate(pixels_.begin() + step, pixels_.begin() + end, 0U));
-      }
-      step = end + 1;
-    }
-  }
-
- private:
-  static constexpr std::uint32_t steps(std::uint32_t scores) {
-    return std::clamp(std::bit_ceil(kSteps * scores), kLeast, kMost);
-  }
-  FewScores where_ = {};
-  std::uint32_t count_ = 0;
-  int shift_ = 0;
-  std::array<std::uint32_t, kMost> pixels_;
-  std::array<std::uint8_t, kMost> holds_score_;
-};
 
 inline void prefetch(const void* from, std::size_t bytes) {
   for (std::size_t at = 0; at < bytes; at += 64)
     __builtin_prefetch(static_cast<const char*>(from) + at);
 }
 
-// overflow(slot) when a count comes round to 0.
-template <class Where, class Overflow>
-[[gnu::always_inline]] inline void count_pile(std::span<const std::uint16_t> pile,
-                                              const Where& where, std::uint16_t* slots,
-                                              const Overflow& overflow) {
-  LOOKTWICE_UNROLL_4
-  for (const std::uint16_t trailing : pile) {
-    const std::uint32_t slot = where(trailing);
-    if (++slots[slot] == 0) [[unlikely]]
-      overflow(slot);
-  }
-}
-
-// One tile of scores as ordered bits, in two halves. What else is asked of it: whether all are
-// finite, whether all are the same.
-struct Halves {
-  std::uint16_t* leading = nullptr;
-  std::uint16_t* trailing = nullptr;
-  bool finite = true, even = true;
-};
-template <std::size_t size>
-[[gnu::always_inline]] inline void split(const float* scores, Halves& halves) {
-  const std::int32_t first = ordered_bits(scores[0]);
-  std::uint32_t not_finite = 0;
-  std::int32_t uneven = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::int32_t ordered = ordered_bits(scores[i]);
-    not_finite |= 0x7f7fffffU - (std::bit_cast<std::uint32_t>(scores[i]) & 0x7fffffffU);
-    uneven |= ordered ^ first;
-    halves.leading[i] = static_cast<std::uint16_t>(leading_bits(ordered));
-    halves.trailing[i] = static_cast<std::uint16_t>(ordered);
-  }
-  halves.finite = not_finite >> 31 == 0;
-  halves.even = uneven == 0;
-}
-
-// The same code twice: for any processor and for one with AVX2 (x86 since 2013).
-template <class Overflow>
-void count_many(std::span<const std::uint16_t> pile, const ManyScores& where, std::uint16_t* slots,
-                const Overflow& overflow) {
-  count_pile(pile, where, slots, overflow);
-}
-template <std::size_t size>
-void split_any(const float* scores, Halves& halves) {
-  split<size>(scores, halves);
-}
-#if defined(__x86_64__)
-template <class Overflow>
-[[gnu::target("avx2,bmi,bmi2,popcnt")]] void count_many_avx2(std::span<const std::uint16_t> pile,
-                                                             const ManyScores& where,
-                                                             std::uint16_t* slots,
-                                                             const Overflow& overflow) {
-  count_pile(pile, where, slots, overflow);
-}
-template <std::size_t size>
-[[gnu::target("avx2,bmi,bmi2,popcnt")]] void split_avx2(const float* scores, Halves& halves) {
-  split<size>(scores, halves);
-}
-bool has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-                          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
-  return has;
-}
-#endif
-
-// One line of 64 bytes to where it will not be read soon: the cache is for tables and lines.
-inline void copy_past_cache(std::uint16_t* to, const std::uint16_t* from) {
-#if defined(__SSE2__)
-  auto* target = reinterpret_cast<__m128i*>(to);
-  const auto* source = reinterpret_cast<const __m128i*>(from);
-  for (int i = 0; i < 4; ++i) _mm_stream_si128(target + i, _mm_load_si128(source + i));
-#else
-  std::memcpy(to, from, 64);
-#endif
-}
-
-std::uint16_t* allocated(std::size_t bytes, std::size_t alignment) {
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (!memory) throw std::bad_alloc();
-#if defined(__linux__)
-  // A thousand piles are a thousand pages: large ones spare the address translation. Only a hint.
-  madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-  return static_cast<std::uint16_t*>(memory);
-}
-
 }  // namespace
 
-NormalCounts::NormalCounts(std::shared_ptr<const ScoreTable> table)
+NormalCounts::NormalCounts(std::shared_ptr<const ScoreTable> table, const PixelLanes& lanes)
     : table_(std::move(table)),
-      slots_{std::vector<std::uint16_t>(2 * (table_->scores() + table_->groups().size()), 0)},
+      lanes_(&lanes),
+      unchecked_(table_->groups().size(), 0),
+      pixels_(table_->groups().size(), 0),
       gaps_(table_->groups().size() + 1, 0),
-      locks_(new std::mutex[kLocks]) {}
+      locks_(new std::mutex[kLocks]) {
+  const std::size_t slots = 2 * (table_->scores() + table_->groups().size()) + 1;
+  low_.reset(advised(std::calloc(slots, 2), 2 * slots));
+}
 
-void NormalCounts::count(std::size_t index, std::span<const std::uint16_t> pile) {
+const PixelRanks& NormalCounts::ranks(std::size_t group, GroupRanks& memory) const {
+  if (memory.group != group) {
+    table_->bits(table_->groups()[group], memory.bits);
+    lanes_->rank(memory.bits, memory.ranks);
+    memory.group = group;
+  }
+  return memory.ranks;
+}
+
+void NormalCounts::count(std::size_t index, const Pile& pile, GroupRanks& memory) {
+  constexpr std::size_t kFew = 64;  // pixels that are looked up one by one
   const ScoreTable::Group& group = table_->groups()[index];
-  const std::size_t first = 2 * (group.first + index);
-  std::uint16_t* slots = slots_.low.data() + first;
-  const auto overflow = [&](std::uint32_t slot) {
-    const std::lock_guard hold(overflow_lock_);
-    ++slots_.high[first + slot];
-  };
-  const bool fetch = pile.size() * 4 > group.count;  // else most of it in vain
-  if (fetch) prefetch(slots, 2 * group.count * sizeof *slots);
+  std::uint16_t* low = low_.get() + first_slot(index);
   const std::lock_guard hold(locks_[index % kLocks]);
-  if (!group.many) {
-    const FewScores where{table_->buckets() + group.bucket, table_->trailing() + group.list,
-                          group.count, group.shift};
-    if (pile.size() < Steps::least_pile(group.count)) {
-      count_pile(pile, where, slots, overflow);
-      return;
+  if (pile.links[pile.last] == 0 && pile.in_last < kFew && group.count < ScoreTable::kBits) {
+    const std::uint16_t* own = pile.pool + pile.last * pile.chunk_size;
+    for (std::size_t i = 0; i < pile.in_last; ++i)
+      add(first_slot(index) + slot_of(group, own[i]), 1);
+    pixels_[index] += pile.in_last;
+    return;
+  }
+  prefetch(low, 4 * group.count);
+  const PixelRanks& own_ranks = ranks(index, memory);
+  alignas(64) std::array<std::uint32_t, 256> slots;
+  std::size_t size = pile.in_last;
+  for (std::uint32_t chunk = pile.last; chunk != 0; size = pile.chunk_size) {
+    const std::uint16_t* own = pile.pool + chunk * pile.chunk_size;
+    chunk = pile.links[chunk];
+    prefetch(pile.pool + chunk * pile.chunk_size, 2 * pile.chunk_size);
+    if (unchecked_[index] + size > kLow) carry(index);
+    unchecked_[index] += static_cast<std::uint32_t>(size);
+    pixels_[index] += size;
+    lanes_->slots(own_ranks, own, size, slots.data());
+    std::size_t i = 0;
+    for (; i + 4 <= size; i += 4) {
+      ++low[slots[i]];
+      ++low[slots[i + 1]];
+      ++low[slots[i + 2]];
+      ++low[slots[i + 3]];
     }
-    Steps(where).count(
-        pile,
-        [&](std::uint16_t trailing) {
-          const std::uint32_t slot = where(trailing);
-          if (++slots[slot] == 0) [[unlikely]]
-            overflow(slot);
-        },
-        [&](std::uint32_t i, std::uint32_t pixels) { add(first + 2 * i, pixels); });
-    return;
+    for (; i < size; ++i) ++low[slots[i]];
   }
-  const ManyScores where{table_->words() + group.words};
-  if (fetch) prefetch(where.words, ScoreTable::kWords * sizeof *where.words);
-#if defined(__x86_64__)
-  if (has_avx2()) {
-    count_many_avx2(pile, where, slots, overflow);
-    return;
-  }
-#endif
-  count_many(pile, where, slots, overflow);
 }
 
 void NormalCounts::count(std::size_t index, std::uint16_t trailing, std::uint64_t times) {
-  const ScoreTable::Group& group = table_->groups()[index];
-  const std::uint32_t slot =
-      group.many ? ManyScores{table_->words() + group.words}(trailing)
-                 : FewScores{table_->buckets() + group.bucket, table_->trailing() + group.list,
-                             group.count, group.shift}(trailing);
   const std::lock_guard hold(locks_[index % kLocks]);
-  add(2 * (group.first + index) + slot, times);
+  add(first_slot(index) + slot_of(table_->groups()[index], trailing), times);
+  pixels_[index] += times;
+}
+
+std::uint32_t NormalCounts::slot_of(const ScoreTable::Group& group, std::uint16_t trailing) const {
+  std::vector<std::uint16_t> all;
+  const std::uint16_t* list = group.list;
+  if (group.count >= ScoreTable::kBits) {
+    all.resize(group.count);
+    table_->trailing(group, all.data());
+    list = all.data();
+  }
+  const std::uint16_t* at = std::lower_bound(list, list + group.count, trailing);
+  const auto place = static_cast<std::uint32_t>(at - list);
+  return 2 * place + (place < group.count && *at == trailing);
 }
 
 void NormalCounts::add(std::size_t slot, std::uint64_t times) {
-  const std::uint64_t sum = slots_.low[slot] + times;
-  slots_.low[slot] = static_cast<std::uint16_t>(sum);
-  if (sum >> 16 == 0) return;
-  const std::lock_guard hold(overflow_lock_);
-  slots_.high[slot] += sum >> 16;
+  const std::uint64_t sum = low_[slot] + times;
+  low_[slot] = static_cast<std::uint16_t>(sum & kLow);
+  if (sum <= kLow) return;
+  const std::lock_guard hold(rest_lock_);
+  high_[slot] += sum >> kLowBits;
+}
+
+void NormalCounts::carry(std::size_t group) {
+  unchecked_[group] = 0;
+  std::uint16_t* low = low_.get() + first_slot(group);
+  const std::size_t slots = 2 * table_->groups()[group].count + 1;
+  constexpr std::size_t kStep = 256;
+  for (std::size_t begin = 0; begin < slots; begin += kStep) {
+    const std::size_t end = std::min(slots, begin + kStep);
+    std::uint32_t all = 0;
+    for (std::size_t i = begin; i < end; ++i) all |= low[i];
+    for (std::size_t i = begin; all > kLow && i < end; ++i)
+      if (low[i] > kLow) add(first_slot(group) + i, 0);
+  }
 }
 
 void NormalCounts::add_gap(std::size_t gap, std::uint64_t times) {
-  const std::lock_guard hold(overflow_lock_);
+  const std::lock_guard hold(rest_lock_);
   gaps_[gap] += times;
 }
 
-struct NormalPiles::Tile {
-  alignas(64) std::array<std::uint16_t, kTile> leading = {}, trailing = {};
-};
+void NormalCounts::read(std::size_t index, std::uint64_t above_group,
+                        std::vector<std::uint64_t>& above,
+                        std::vector<std::uint64_t>& equal) const {
+  const std::size_t count = table_->groups()[index].count, first = first_slot(index);
+  const std::uint16_t* low = low_.get() + first;
+  above.resize(count);
+  equal.resize(count);
+  // First the pixels between a score and the next higher one, then the sums.
+  for (std::size_t i = 0; i < count; ++i) {
+    equal[i] = low[2 * i + 1];
+    above[i] = low[2 * i + 2];
+  }
+  const auto end = high_.upper_bound(first + 2 * count);
+  for (auto at = high_.upper_bound(first); at != end; ++at) {
+    const std::size_t slot = at->first - first - 1;
+    (slot % 2 == 0 ? equal[slot / 2] : above[slot / 2]) += at->second << kLowBits;
+  }
+  std::uint64_t higher = above_group;
+  for (std::size_t i = count; i-- > 0;) {
+    above[i] += higher;
+    higher = above[i] + equal[i];
+  }
+}
 
 NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_bytes)
     : counts_(std::move(counts)),
-      lines_(allocated(kLeading * kLine * sizeof(std::uint16_t), 1 << 12)),
-      next_(new std::uint32_t[kLeading]),
-      group_(new std::uint32_t[kLeading]),
+      heads_(new std::uint32_t[kLeading]()),
+      groups_(new std::uint32_t[kLeading]),
       gaps_(counts_->gaps_.size(), 0) {
   const auto groups = counts_->table().groups();
-  pile_size_ =
-      std::clamp<std::size_t>(pile_bytes / 2 / (groups.size() + 1), 64, 16384) / kLine * kLine;
-  heap_.reset(allocated(std::max<std::size_t>(groups.size(), 1) * pile_size_ * 2, 1 << 12));
-  filled_.assign(groups.size(), 0);
+  const std::size_t bytes =
+      std::clamp(pile_bytes, kLeastPileBytes, kPileBytes) / kHugePage * kHugePage;
+  // Chunks as large as leaves a few to each group.
+  chunk_size_ = 256;
+  while (chunk_size_ > 16 && bytes / 2 / chunk_size_ < 4 * groups.size()) chunk_size_ /= 2;
+  chunks_ = static_cast<std::uint32_t>(bytes / 2 / chunk_size_);
+  pool_.reset(advised(std::aligned_alloc(kHugePage, bytes), bytes));
+  links_.reset(new std::uint32_t[chunks_]);
   std::size_t g = 0;
   for (std::uint32_t leading = 0; leading < kLeading; ++leading) {
     const bool in_group = g < groups.size() && groups[g].leading == leading;
-    next_[leading] = leading * kLine;
-    group_[leading] = static_cast<std::uint32_t>(g) | (in_group ? 0 : kGap);
+    groups_[leading] = static_cast<std::uint32_t>(g) | (in_group ? 0 : kGap);
     g += in_group;
   }
 }
 
-inline void NormalPiles::put(const Tile& tile, std::size_t count) {
-  std::uint32_t* next = next_.get();
-  std::uint16_t* lines = lines_.get();
-  LOOKTWICE_UNROLL_4
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t leading = tile.leading[i];
-    const std::uint32_t at = next[leading];
-    lines[at] = tile.trailing[i];
-    next[leading] = at + 1;
-    if ((at + 1) % kLine == 0) [[unlikely]]
-      empty_line(leading);
+// Neighbours in a map often lie in one pile, and a processor would wait for the first before it
+// can put down the second; so two stretches take turns. The lines of memory that are written soon
+// are asked for before.
+inline void NormalPiles::put(const PixelTile& tile) {
+  constexpr std::size_t kWays = 2, kAhead = 3;
+  std::uint32_t* heads = heads_.get();
+  std::uint16_t* pool = pool_.get();
+  const std::uint32_t inside = chunk_size_ - 1;
+  const auto put_one = [&](std::uint32_t key) {
+    const std::uint32_t leading = key >> 16;
+    std::uint32_t at = heads[leading];
+    if ((at & inside) == 0) [[unlikely]]
+      at = open_chunk(leading, at);
+    pool[at] = static_cast<std::uint16_t>(key);
+    heads[leading] = at + 1;
+  };
+  const std::size_t stretch = tile.count / kWays;
+  for (std::size_t i = 0; i < stretch; ++i) {
+    for (std::size_t way = 0; way < kWays; ++way)
+      __builtin_prefetch(pool + heads[tile.keys[way * stretch + i + kAhead] >> 16]);
+    for (std::size_t way = 0; way < kWays; ++way) put_one(tile.keys[way * stretch + i]);
   }
+  for (std::size_t i = kWays * stretch; i < tile.count; ++i) put_one(tile.keys[i]);
 }
 
-[[gnu::noinline]] void NormalPiles::empty_line(std::uint32_t leading) {
-  next_[leading] = leading * kLine;
-  const std::uint32_t group = group_[leading];
+[[gnu::noinline]] std::uint32_t NormalPiles::open_chunk(std::uint32_t leading,
+                                                        std::uint32_t head) {
+  const std::uint32_t group = groups_[leading];
   if (group & kGap) {
-    gaps_[group & ~kGap] += kLine;
-    return;
+    if (head != 0) gaps_[group & ~kGap] += chunk_size_;
+    return chunk_size_;
   }
-  std::uint32_t& filled = filled_[group];
-  copy_past_cache(pile(group) + filled, lines_.get() + std::size_t{leading} * kLine);
-  filled += kLine;
-  if (filled < pile_size_) return;
-  counts_->count(group, {pile(group), pile_size_});
-  filled = 0;
+  if (next_chunk_ == chunks_) {
+    empty();
+    head = 0;
+  }
+  links_[next_chunk_] = head == 0 ? 0 : head / chunk_size_ - 1;
+  // What will be opened soon.
+  constexpr std::uint32_t kAhead = 8;
+  if (next_chunk_ + kAhead < chunks_)
+    prefetch(pool_.get() + (next_chunk_ + kAhead) * chunk_size_, 2 * chunk_size_);
+  return next_chunk_++ * chunk_size_;
 }
 
-void NormalPiles::put_many(std::int32_t ordered, std::int64_t times) {
-  if (ordered != even_) {
+void NormalPiles::empty() {
+  const auto groups = counts_->table().groups();
+  GroupRanks memory;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    finish(g, memory);
+    heads_[groups[g].leading] = 0;
+  }
+  next_chunk_ = 2;
+}
+
+void NormalPiles::put_many(std::uint32_t key, std::int64_t times) {
+  if (key != even_) {
     count_even();
-    even_ = ordered;
+    even_ = key;
     even_times_ = 0;
   }
   even_times_ += times;
@@ -348,7 +246,7 @@ void NormalPiles::put_many(std::int32_t ordered, std::int64_t times) {
 
 void NormalPiles::count_even() const {
   if (even_times_ == 0) return;
-  const std::uint32_t group = group_[leading_bits(even_)];
+  const std::uint32_t group = groups_[even_ >> 16];
   const auto times = static_cast<std::uint64_t>(even_times_);
   if (group & kGap) {
     counts_->add_gap(group & ~kGap, times);
@@ -358,7 +256,8 @@ void NormalPiles::count_even() const {
 }
 
 bool NormalPiles::add(std::span<const float> scores, std::span<const std::uint8_t> mask) {
-  Tile tile;
+  constexpr std::size_t kTile = PixelTile::kPixels;
+  PixelTile tile = {};
   std::array<std::uint8_t, kTile> none = {}, hidden = {};
   std::array<float, kTile> rest = {};
   for (std::size_t begin = 0; begin < scores.size(); begin += kTile) {
@@ -366,8 +265,6 @@ bool NormalPiles::add(std::span<const float> scores, std::span<const std::uint8_
     const float* at = scores.data() + begin;
     const std::uint8_t* mask_at = mask.empty() ? none.data() : mask.data() + begin;
     if (size == kTile) {
-      prefetch(at + kTile, kTile * sizeof *at);
-      prefetch(mask_at + kTile, kTile);
       if (!add_tile(at, mask_at, tile)) return false;
       continue;
     }
@@ -377,63 +274,49 @@ bool NormalPiles::add(std::span<const float> scores, std::span<const std::uint8_
     std::copy_n(at, size, rest.begin());
     if (!add_tile(rest.data(), hidden.data(), tile)) return false;
   }
-#if defined(__SSE2__)
-  _mm_sfence();  // another thread may call finish()
-#endif
   return true;
 }
 
-bool NormalPiles::add_tile(const float* scores, const std::uint8_t* mask, Tile& tile) {
-  Halves halves{tile.leading.data(), tile.trailing.data()};
-#if defined(__x86_64__)
-  if (has_avx2()) {
-    split_avx2<kTile>(scores, halves);
-  } else
-#endif
-    split_any<kTile>(scores, halves);
-  if (!halves.finite) return false;
-  std::uint64_t anomalous = 0;
-  for (std::size_t i = 0; i < kTile; i += sizeof anomalous) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, mask + i, sizeof eight);
-    anomalous |= eight;
+bool NormalPiles::add_tile(const float* scores, const std::uint8_t* mask, PixelTile& tile) {
+  counts_->lanes().split(scores, mask, tile);
+  if (!tile.finite) return false;
+  pixels_ += static_cast<std::int64_t>(tile.count);
+  if (tile.even) {
+    put_many(tile.keys[0], static_cast<std::int64_t>(tile.count));
+  } else {
+    put(tile);
   }
-  if (anomalous == 0) {
-    pixels_ += kTile;
-    if (halves.even) {
-      put_many(ordered_bits(scores[0]), kTile);
-    } else {
-      put(tile, kTile);
-    }
-    return true;
-  }
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < kTile; ++i) {
-    tile.leading[count] = tile.leading[i];
-    tile.trailing[count] = tile.trailing[i];
-    count += mask[i] == 0;
-  }
-  put(tile, count);
-  pixels_ += static_cast<std::int64_t>(count);
   return true;
 }
 
-void NormalPiles::finish(std::uint32_t first, std::uint32_t last) const {
-  for (std::uint32_t leading = first; leading < last; ++leading) {
-    const std::uint16_t* line = lines_.get() + std::size_t{leading} * kLine;
-    const std::uint32_t size = next_[leading] - leading * kLine;
-    const std::uint32_t group = group_[leading];
-    if (group & kGap) {
-      if (size > 0) counts_->add_gap(group & ~kGap, size);
-      continue;
-    }
-    const std::uint32_t filled = filled_[group];  // whole lines, and never the last
-    std::copy_n(line, size, pile(group) + filled);
-    if (filled + size > 0) counts_->count(group, {pile(group), filled + size});
-  }
+NormalCounts::Pile NormalPiles::pile(std::uint32_t head) const {
+  return {.pool = pool_.get(),
+          .links = links_.get(),
+          .chunk_size = chunk_size_,
+          .last = (head - 1) / chunk_size_,
+          .in_last = (head - 1) % chunk_size_ + 1};
+}
+
+void NormalPiles::finish(std::size_t group, GroupRanks& memory) const {
+  const std::uint32_t head = heads_[counts_->table().groups()[group].leading];
+  if (head != 0) counts_->count(group, pile(head), memory);
+}
+
+std::uint64_t NormalPiles::in_pile(std::size_t group) const {
+  const std::uint32_t head = heads_[counts_->table().groups()[group].leading];
+  if (head == 0) return 0;
+  const NormalCounts::Pile own = pile(head);
+  std::uint64_t pixels = own.in_last;
+  for (std::uint32_t chunk = links_[own.last]; chunk != 0; chunk = links_[chunk])
+    pixels += chunk_size_;
+  return pixels;
 }
 
 void NormalPiles::finish_rest() const {
+  for (std::uint32_t leading = 0; leading < kLeading; ++leading) {
+    const std::uint32_t group = groups_[leading], head = heads_[leading];
+    if ((group & kGap) && head != 0) counts_->add_gap(group & ~kGap, head - chunk_size_);
+  }
   for (std::size_t gap = 0; gap < gaps_.size(); ++gap)
     if (gaps_[gap] > 0) counts_->add_gap(gap, gaps_[gap]);
   count_even();

@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "metrics/pixel/score_group.h"
+
 namespace looktwice::metrics {
 
 class OverlapArea {
@@ -18,10 +20,13 @@ class OverlapArea {
   // limit: of the false positive rate, in (0, 1]. normal: all normal pixels of the data.
   OverlapArea(double limit, std::int64_t normal);
 
-  // One score and the sizes that its pixels' regions are divided by (ScoreTable::sizes, kFirst or
-  // not; AnomalousScores::kMark is no pixel). Highest score first. above, equal: normal pixels with
-  // a higher and with the same score.
-  void take(std::uint64_t above, std::uint64_t equal, std::span<const std::uint32_t> sizes);
+  // What regions are divided by, ascending, and then pixels of one group: the places of their
+  // scores in it and of their sizes in this list. In any order, in any number of parts, which are
+  // merged then.
+  void begin(std::span<const std::uint32_t> sizes);
+  void take(const ScoreGroup& group, std::span<const std::uint32_t> places,
+            std::span<const std::uint32_t> sizes);
+  void merge(const OverlapArea& part);
 
   // Within [0, 1]. Empty without a region or a normal pixel.
   std::optional<double> value(std::int64_t regions) const;
@@ -30,15 +35,17 @@ class OverlapArea {
   __extension__ using Wide = unsigned __int128;
   // Whole numbers, so that order leaves no trace.
   struct Sums {                 // over the pixels of regions of one size
-    std::int64_t whole = 0;     // pixels whose whole ramp is within the limit
-    Wide twice_rank = 0;        // of these: sum of 2 * above + equal
+    Wide twice_rank = 0;        // sum of 2 * above + equal
+    std::int64_t whole = 0;     // of these: pixels whose whole ramp is within the limit
     std::int64_t crossing = 0;  // whose ramp crosses the limit: all have one score
   };
-  Sums& sums_of(std::uint32_t size);
+  static void add(Sums& own, const Sums& other);
+  void add_to(std::map<std::uint32_t, Sums>& all) const;
 
   double limit_ = 0;              // in normal pixels
-  std::vector<Sums> small_ = {};  // by size
-  std::map<std::uint32_t, Sums> large_ = {};
+  std::vector<std::uint32_t> sizes_ = {};
+  std::vector<Sums> sums_ = {};  // of these
+  std::map<std::uint32_t, Sums> before_ = {};  // of lists before
   std::uint64_t crossing_above_ = 0, crossing_equal_ = 0;
 };
 

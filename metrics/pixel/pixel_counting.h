@@ -11,17 +11,22 @@
 
 #include "metrics/pixel/normal_counts.h"
 #include "metrics/pixel/pixel_engine.h"
+#include "metrics/pixel/score_group.h"
 #include "metrics/pixel/score_table.h"
 
 namespace looktwice::metrics {
 
+struct PixelCountingOptions {
+  int threads = 1;              // of what is done between the passes; never changes a bit
+  MakePixelEngine engine = {};  // counts, if given, instead of the processors
+  std::size_t pile_bytes = NormalPiles::kPileBytes;  // of each part, see NormalPiles
+  const PixelLanes* lanes = nullptr;                 // none: the fastest
+};
+
 class PixelCounting {
  public:
   PixelCounting() = default;  // nothing to count with yet
-  // By the engine that `make` gives, if any, else by the processors.
-  // pile_bytes: of each part, see NormalPiles.
-  PixelCounting(AnomalousScores&& scores, int threads, const MakePixelEngine& make,
-                std::size_t pile_bytes = NormalPiles::kPileBytes);
+  PixelCounting(AnomalousScores&& scores, const PixelCountingOptions& options);
 
   PixelCounting part() const;
   // Counts the scores with mask 0 (all, if it is empty). Their number; empty: one is not finite,
@@ -30,34 +35,16 @@ class PixelCounting {
                                   std::span<const std::uint8_t> mask);
   // Takes over what a part has brought; it must bring no more.
   void take(const PixelCounting& part);
-  // When all parts have been taken, once.
-  void finish(int threads) const;
-
-  // Calls step(score, normal pixels above it, normal pixels equal to it, sizes) for each score, the
-  // highest first, after finish(). Once.
-  template <class Step>
-  void descend(Step&& step) const {
-    if (counts_)
-      counts_->descend(step);
-    else
-      descend(engine_->finish(), step);
-  }
+  // When all parts have been taken, once: shows every group of scores to one of the visitors, each
+  // of which works in a thread of its own. found_above: anomalous pixels above all of these.
+  void walk(std::span<ScoreVisitor* const> visitors, std::uint64_t found_above = 0) const;
+  // How many groups walk() will show at most.
+  std::size_t most_groups() const;
 
  private:
-  template <class Step>
-  static void descend(const PixelEngine::Counts& counts, Step&& step) {
-    std::vector<std::uint32_t> sizes;  // of one score
-    std::size_t end = counts.entries.size();
-    for (std::size_t i = counts.above.size(); i-- > 0;) {
-      const std::uint64_t key = counts.entries[end - 1] >> 32;
-      sizes.clear();
-      for (; end > 0 && counts.entries[end - 1] >> 32 == key; --end)
-        sizes.push_back(static_cast<std::uint32_t>(counts.entries[end - 1]));
-      const float score = from_ordered_bits(
-          static_cast<std::int32_t>(static_cast<std::uint32_t>(key) ^ 0x80000000U));
-      step(score, counts.above[i], counts.equal[i], std::span<const std::uint32_t>(sizes));
-    }
-  }
+  void walk_counts(std::span<ScoreVisitor* const> visitors, std::uint64_t found_above) const;
+  static void walk_engine(const PixelEngine::Counts& counts, ScoreVisitor& visitor,
+                          std::uint64_t found_above);
 
   std::shared_ptr<NormalCounts> counts_ = {};
   std::shared_ptr<PixelEngine> engine_ = {};

@@ -25,7 +25,8 @@ class PixelEngine {
   virtual Counts finish() = 0;
 };
 
-// entries: (ordered_bits(score) ^ 0x80000000) << 32 | size, in any order.
+// entries: pixel_key(score) << 32 | size, in any order; size 0: a score without a pixel at which
+// counts are wanted.
 using MakePixelEngine =
     std::function<std::unique_ptr<PixelEngine>(std::vector<std::uint64_t> entries)>;
 

@@ -8,6 +8,8 @@
 namespace looktwice::metrics {
 namespace {
 
+constexpr std::size_t kMostScores = (std::size_t{1} << 31) - 1;  // of a map
+
 [[noreturn]] void refuse(std::string_view id, const std::string& why) {
   throw std::invalid_argument(std::string(id) + ": " + why);
 }
@@ -16,21 +18,41 @@ namespace {
   refuse(id, "the map holds NaN or infinity");
 }
 
-// A quarter of the bound for the piles of all threads, what is left for the scores: 16 bytes each
-// while they are sorted. Both have a least size.
-std::size_t pile_bytes(const PixelOptions& options) {
-  if (options.memory <= 0) return NormalPiles::kPileBytes;
-  return std::clamp<std::size_t>(static_cast<std::size_t>(options.memory / 4 / options.threads),
-                                 1 << 20, NormalPiles::kPileBytes);
-}
+// Into the tally of one thread, and what must be added in order to a list.
+class Walker final : public ScoreVisitor {
+ public:
+  Walker(PixelTally tally, std::vector<PixelTally::Piece>& pieces)
+      : tally_(std::move(tally)), pieces_(&pieces) {}
+  void begin(std::span<const std::uint32_t> sizes) override { tally_.begin(sizes); }
+  void pixels(const ScoreGroup& group, std::span<const std::uint32_t> places,
+              std::span<const std::uint32_t> sizes) override {
+    tally_.pixels(group, places, sizes);
+  }
+  void scores(const ScoreGroup& group, std::span<const std::uint32_t> here) override {
+    (*pieces_)[group.index] = tally_.scores(group, here);
+  }
+  const PixelTally& tally() const { return tally_; }
 
-std::int64_t room_for_scores(const PixelOptions& options) {
-  constexpr std::int64_t kRest = 8 << 20, kLeast = 1 << 20;
-  const auto piles = static_cast<std::int64_t>(pile_bytes(options) + NormalPiles::kLineBytes);
-  return std::max(kLeast, options.memory - kRest - options.threads * piles) / 16;
-}
+ private:
+  PixelTally tally_;
+  std::vector<PixelTally::Piece>* pieces_ = nullptr;
+};
 
 }  // namespace
+
+// An eighth of the bound for the piles of all threads, what is left for the scores: 4 bytes each
+// as they are gathered, 2 in the table, 4 for counts. Both have a least size.
+std::size_t PixelStream::pile_bytes() const {
+  if (options_.memory <= 0) return NormalPiles::kPileBytes;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(options_.memory / 8 / options_.threads),
+                                 NormalPiles::kLeastPileBytes, NormalPiles::kPileBytes);
+}
+
+std::int64_t PixelStream::room_for_scores() const {
+  constexpr std::int64_t kRest = 6 << 20, kLeast = 1 << 20, kEach = 10;
+  const auto piles = static_cast<std::int64_t>(pile_bytes() + NormalPiles::kRestBytes);
+  return std::max(kLeast, options_.memory - kRest - options_.threads * piles) / kEach;
+}
 
 PixelStream::PixelStream(const PixelOptions& options) : options_(options) {
   if (!(options.fpr_limit > 0 && options.fpr_limit <= 1))
@@ -67,7 +89,7 @@ void PixelStream::begin_tally() {
 
 // As many leading bits as fit, from the top down.
 void PixelStream::find_ranges() {
-  const std::int64_t room = room_for_scores(options_);
+  const std::int64_t room = room_for_scores();
   std::int64_t held = 0;
   Range range;
   for (std::uint32_t leading = range.last + 1; leading-- > 0;) {
@@ -88,20 +110,19 @@ void PixelStream::begin_count() {
   const Range range = range_of(pass_);
   missed_ = missed_ || (!kept_ && scores_.size() != anomalous_in(range));
   for (const float mark : tally_.marks()) {
-    const std::int32_t ordered = ordered_bits(mark);
-    if (leading_bits(ordered) >= range.first && leading_bits(ordered) <= range.last)
-      scores_.add(ordered, AnomalousScores::kMark);
+    const std::uint32_t key = pixel_key(mark);
+    if (key >> 16 >= range.first && key >> 16 <= range.last) scores_.mark(key);
   }
-  // No more for the piles than their pixels need, 2 bytes each: what is touched must be cleared.
-  const auto needed = static_cast<std::size_t>(2 * normal_ / options_.threads);
-  counting_ = PixelCounting(std::move(scores_), options_.threads, options_.engine,
-                            std::min(pile_bytes(options_), std::max<std::size_t>(needed, 1 << 20)));
+  counting_ = PixelCounting(std::move(scores_), {.threads = options_.threads,
+                                                 .engine = options_.engine,
+                                                 .pile_bytes = pile_bytes(),
+                                                 .lanes = options_.lanes});
   scores_.clear();
   counted_ = counted_images_ = 0;
 }
 
 bool PixelStream::overfull() const {
-  return held_ && *held_ > room_for_scores(options_);
+  return held_ && *held_ > room_for_scores();
 }
 
 std::int64_t PixelStream::anomalous_in(Range range) const {
@@ -115,7 +136,7 @@ void PixelStream::add(std::string_view id, std::span<const float> map,
       map.size() != static_cast<std::size_t>(width) * static_cast<std::size_t>(height))
     refuse(id, "the map does not have width x height scores");
   if (!mask.empty() && mask.size() != map.size()) refuse(id, "map and mask differ in size");
-  if (map.size() >= ScoreTable::kFirst) refuse(id, "a map of 2^31 scores or more");
+  if (map.size() > kMostScores) refuse(id, "a map of 2^31 scores or more");
   if (pass_ < 0) throw std::logic_error("begin_pass first");
   if (!counts_in(pass_)) {
     if (pass_ == 0) look_at(id, map);
@@ -149,17 +170,27 @@ void PixelStream::collect(std::string_view id, std::span<const float> map,
   const bool full = pass_ == 0 && overfull();
   if (full) scores_.clear();
   finder_.find(mask, width, height);
-  for (const Run& run : finder_.runs()) {
-    const std::uint32_t area = finder_.areas()[static_cast<std::size_t>(run.region)];
-    const float* row = map.data() + static_cast<std::ptrdiff_t>(run.row) * width;
-    found += run.end - run.begin;
-    for (std::int32_t x = run.begin; x < run.end; ++x) {
-      if (!is_finite(row[x])) refuse_not_finite(id);
-      const std::int32_t ordered = ordered_bits(row[x]);
-      const std::uint32_t leading = leading_bits(ordered);
-      if (held_ && pass_ == 0) ++anomalous_by_leading_[leading];
-      if (!full && leading >= range.first && leading <= range.last) scores_.add(ordered, area);
+  const std::span<const Run> runs = finder_.runs();
+  const auto row_of = [&](const Run& run) {
+    return map.data() + static_cast<std::ptrdiff_t>(run.row) * width;
+  };
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    // The map has not been read yet, and rows lie too far apart to be fetched ahead by themselves.
+    constexpr std::size_t kAhead = 3, kLine = 16;
+    if (r + kAhead < runs.size()) {
+      const Run& later = runs[r + kAhead];
+      const float* const end = row_of(later) + later.end;
+      for (const float* at = row_of(later) + later.begin; at < end; at += kLine)
+        __builtin_prefetch(at);
     }
+    const Run& run = runs[r];
+    const std::uint32_t area = finder_.areas()[static_cast<std::size_t>(run.region)];
+    const float* row = row_of(run);
+    found += run.end - run.begin;
+    const std::span<const float> own(row + run.begin, static_cast<std::size_t>(run.end - run.begin));
+    if (!scores_.add_within(own, area, full ? 1 : range.first, full ? 0 : range.last,
+                            held_ && pass_ == 0 ? anomalous_by_leading_.data() : nullptr))
+      refuse_not_finite(id);
   }
   if (pass_ > 0) return;
   if (held_) *held_ += found;
@@ -209,10 +240,16 @@ bool PixelStream::complete() const {
 }
 
 void PixelStream::tally_counts(PixelTally& tally) const {
-  counting_.finish(options_.threads);
-  counting_.descend(
-      [&](float score, std::uint64_t above, std::uint64_t equal,
-          std::span<const std::uint32_t> sizes) { tally.take(score, above, equal, sizes); });
+  std::vector<PixelTally::Piece> pieces(counting_.most_groups());
+  std::vector<std::unique_ptr<Walker>> walkers;
+  std::vector<ScoreVisitor*> visitors;
+  for (int t = 0; t < std::max(1, options_.threads); ++t) {
+    walkers.push_back(std::make_unique<Walker>(tally.part(), pieces));
+    visitors.push_back(walkers.back().get());
+  }
+  counting_.walk(visitors, tally.found());
+  for (const auto& walker : walkers) tally.merge(walker->tally());
+  for (const PixelTally::Piece& piece : pieces) tally.add(piece);
 }
 
 PixelResult PixelStream::result() const {

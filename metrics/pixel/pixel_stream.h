@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
+#include "metrics/pixel/anomalous_scores.h"
 #include "metrics/pixel/pixel_counting.h"
 #include "metrics/pixel/pixel_tally.h"
 #include "metrics/pixel/regions.h"
-#include "metrics/pixel/score_table.h"
 
 namespace looktwice::metrics {
 
@@ -25,12 +25,13 @@ struct PixelOptions {
   double threshold = 0.5;           // of accuracy, precision, recall and F1
   bool equidistant_scores = false;  // AnomalyCLIP's AUPRO as well: reads all scores twice
   int equidistant_positions = 0;    // MVTec's AUPRO as well, at so many thresholds
-  int threads = 1;                  // of the sort; never changes a bit
-  // Bytes for scores and counts; 0: as many as needed, about 16 per anomalous pixel and 40 MB per
+  int threads = 1;                  // between the passes; never changes a bit
+  // Bytes for scores and counts; 0: as many as needed, about 12 per anomalous pixel and 40 MB per
   // thread. A smaller bound costs two passes more per part of the scores and never changes a bit.
   // Not split: one of the 2^16 ranges of equal leading bits (1/128 of an octave).
   std::int64_t memory = 0;
   MakePixelEngine engine = {};  // counts instead of the processors; never changes a bit
+  const PixelLanes* lanes = nullptr;  // none: the fastest; never changes a bit
 };
 
 // Exactly what the whole data give; empty where undefined.
@@ -81,6 +82,8 @@ class PixelStream {
   void begin_tally();
   void begin_count();
   void tally_counts(PixelTally& tally) const;
+  std::size_t pile_bytes() const;
+  std::int64_t room_for_scores() const;
   void collect(std::string_view id, std::span<const float> map, std::span<const std::uint8_t> mask,
                int width, int height);
   void look_at(std::string_view id, std::span<const float> map);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "metrics/pixel/ordered_bits.h"
-#include "metrics/pixel/score_table.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -16,12 +16,11 @@ double ratio(std::uint64_t part, std::uint64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// The smallest float that is not below `threshold`: scores are compared with the threshold as it
-// is, in double.
-float least_float(double threshold) {
-  const auto rounded = static_cast<float>(threshold);
-  return rounded < threshold ? std::nextafter(rounded, std::numeric_limits<float>::infinity())
-                             : rounded;
+// The mark of "score >= threshold"; empty: no finite score is that high.
+std::optional<float> mark_of(double threshold) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  if (threshold > kMost) return {};
+  return smallest_float_from(std::max(threshold, -kMost));
 }
 
 // numpy.arange(lowest, highest, (highest - lowest) / 200) in float32, its roundings included.
@@ -76,59 +75,112 @@ PixelTally::PixelTally(const PixelPlan& plan, std::int64_t normal, std::int64_t 
 std::vector<float> PixelTally::marks() const {
   std::vector<float> marks = thresholds_;
   for (const double asked : {plan_.threshold, kHalf})
-    if (const float threshold = least_float(asked); std::isfinite(threshold))
-      marks.push_back(threshold);
+    if (const auto mark = mark_of(asked)) marks.push_back(*mark);
   return marks;
 }
 
-void PixelTally::take(float score, std::uint64_t above, std::uint64_t equal,
-                      std::span<const std::uint32_t> sizes) {
-  constexpr std::uint32_t kSize = ~ScoreTable::kFirst;
-  std::uint64_t here = 0;
-  for (const std::uint32_t size : sizes) here += (size & kSize) != AnomalousScores::kMark;
+PixelTally PixelTally::part() const {
+  PixelTally part(plan_, static_cast<std::int64_t>(normal_), static_cast<std::int64_t>(anomalous_),
+                  static_cast<std::int64_t>(regions_));
+  return part;
+}
 
-  // Thresholds come down with the scores. Counts are of scores > threshold, so before this one's
-  // own pixels.
-  if (here < sizes.size()) {
-    const auto found = std::equal_range(thresholds_.begin(), thresholds_.end(), score);
-    for (auto at = found.first; at != found.second; ++at)
-      normal_above_threshold_[static_cast<std::size_t>(at - thresholds_.begin())] = above;
-  }
-  const Confusion called_here = {.true_positives = static_cast<std::int64_t>(found_ + here),
-                                 .false_positives = static_cast<std::int64_t>(above + equal)};
-  if (static_cast<double>(score) >= plan_.threshold) at_threshold_ = called_here;
-  if (static_cast<double>(score) >= kHalf) at_half_ = called_here;
-  if (here == 0) return;
+void PixelTally::begin(std::span<const std::uint32_t> sizes) {
+  overlap_.begin(sizes);
+  sizes_.assign(sizes.begin(), sizes.end());
+}
 
-  found_ += here;
-  twice_wins_ += Wide{here} * (2 * (normal_ - above - equal) + equal);
-  const std::uint64_t called = found_ + above + equal;
-  precision_ += (static_cast<double>(here) * ratio(found_, called));
-  // F1 = 2 found / (anomalous + called), compared without rounding; only a larger one moves the
-  // threshold down.
-  if (Wide{found_} * (anomalous_ + best_called_) > Wide{best_found_} * (anomalous_ + called)) {
-    best_found_ = found_;
-    best_called_ = called;
-    best_score_ = score;
-  }
-
-  overlap_.take(above, equal, sizes);
-  if (!positions_.empty() || !thresholds_.empty()) {
+void PixelTally::pixels(const ScoreGroup& group, std::span<const std::uint32_t> places,
+                        std::span<const std::uint32_t> sizes) {
+  overlap_.take(group, places, sizes);
+  if (positions_.empty() && thresholds_.empty()) return;
+  for (std::size_t i = 0; i < places.size(); ++i) {
     // Position p holds the (p + 1)-th smallest normal score: above it are the pixels that have p +
-    // 1 normal ones below.
-    const auto below = normal_ - above - equal;
+    // 1 normal ones below. Kept at the last one that counts it; those before are added in the end.
+    const std::uint32_t place = places[i];
+    const Wide share = (Wide{1} << kShareBits) / sizes_[sizes[i]];
+    const std::uint64_t below = normal_ - group.above[place] - group.equal[place];
     const auto position =
         std::lower_bound(positions_.begin(), positions_.end(), below) - positions_.begin();
     const auto threshold =
-        std::lower_bound(thresholds_.begin(), thresholds_.end(), score) - thresholds_.begin();
-    for (const std::uint32_t size : sizes) {
-      if ((size & kSize) == AnomalousScores::kMark) continue;
-      const Wide share = (Wide{1} << kShareBits) / (size & kSize);
-      // Kept at the last position that counts it; those before are added in the end.
-      if (position > 0) share_at_position_[static_cast<std::size_t>(position - 1)] += share;
-      if (threshold > 0) share_above_threshold_[static_cast<std::size_t>(threshold - 1)] += share;
+        std::lower_bound(thresholds_.begin(), thresholds_.end(), group.score(place)) -
+        thresholds_.begin();
+    if (position > 0) share_at_position_[static_cast<std::size_t>(position - 1)] += share;
+    if (threshold > 0) share_above_threshold_[static_cast<std::size_t>(threshold - 1)] += share;
+  }
+}
+
+PixelTally::Piece PixelTally::scores(const ScoreGroup& group, std::span<const std::uint32_t> here) {
+  Piece piece;
+  std::uint64_t found = group.found_above;
+  for (std::size_t i = here.size(); i-- > 0;) {
+    const std::uint64_t own = here[i];
+    if (own == 0) continue;
+    found += own;
+    const std::uint64_t above = group.above[i], equal = group.equal[i];
+    const std::uint64_t called = found + above + equal;
+    twice_wins_ += Wide{own} * (2 * (normal_ - above - equal) + equal);
+    piece.precision += static_cast<double>(own) * ratio(found, called);
+    // Only a larger one moves the threshold down.
+    if (improves(found, called, piece.best_found, piece.best_called)) {
+      piece.best_found = found;
+      piece.best_called = called;
+      piece.best_score = group.score(i);
     }
   }
+  piece.found = found - group.found_above;
+  see_marks(group, here);
+  return piece;
+}
+
+void PixelTally::see_marks(const ScoreGroup& group, std::span<const std::uint32_t> here) {
+  const auto place_of = [&](float score) {
+    const std::uint32_t key = pixel_key(score);
+    const auto low = static_cast<std::uint16_t>(key);
+    const auto at = std::lower_bound(group.trailing.begin(), group.trailing.end(), low);
+    return key >> 16 == group.leading && at != group.trailing.end() && *at == low
+               ? std::optional<std::size_t>(at - group.trailing.begin())
+               : std::nullopt;
+  };
+  const auto called_from = [&](double threshold) -> std::optional<Confusion> {
+    const auto mark = mark_of(threshold);
+    const auto place = mark ? place_of(*mark) : std::nullopt;
+    if (!place) return {};
+    const auto found = std::accumulate(here.begin() + static_cast<std::ptrdiff_t>(*place),
+                                       here.end(), group.found_above);
+    return Confusion{
+        .true_positives = static_cast<std::int64_t>(found),
+        .false_positives = static_cast<std::int64_t>(group.above[*place] + group.equal[*place])};
+  };
+  if (const auto called = called_from(plan_.threshold)) at_threshold_ = called;
+  if (const auto called = called_from(kHalf)) at_half_ = called;
+  // Counts are of scores > threshold, so without the pixels that have it.
+  for (std::size_t j = 0; j < thresholds_.size(); ++j)
+    if (const auto place = place_of(thresholds_[j]))
+      normal_above_threshold_[j] = group.above[*place];
+}
+
+void PixelTally::merge(const PixelTally& part) {
+  twice_wins_ += part.twice_wins_;
+  overlap_.merge(part.overlap_);
+  if (part.at_threshold_) at_threshold_ = part.at_threshold_;
+  if (part.at_half_) at_half_ = part.at_half_;
+  for (std::size_t j = 0; j < positions_.size(); ++j)
+    share_at_position_[j] += part.share_at_position_[j];
+  for (std::size_t j = 0; j < thresholds_.size(); ++j) {
+    share_above_threshold_[j] += part.share_above_threshold_[j];
+    // Each threshold is seen in one part.
+    normal_above_threshold_[j] += part.normal_above_threshold_[j];
+  }
+}
+
+void PixelTally::add(const Piece& piece) {
+  found_ += piece.found;
+  precision_ += piece.precision;
+  if (!improves(piece.best_found, piece.best_called, best_found_, best_called_)) return;
+  best_found_ = piece.best_found;
+  best_called_ = piece.best_called;
+  best_score_ = piece.best_score;
 }
 
 std::optional<double> PixelTally::auroc() const {
@@ -147,11 +199,11 @@ std::optional<Peak> PixelTally::f1_max() const {
 }
 
 Confusion PixelTally::at_threshold() const {
-  return completed(at_threshold_);
+  return completed(at_threshold_.value_or(Confusion{}));
 }
 
 Confusion PixelTally::at_half() const {
-  return completed(at_half_);
+  return completed(at_half_.value_or(Confusion{}));
 }
 
 Confusion PixelTally::completed(Confusion counts) const {

@@ -10,6 +10,7 @@
 
 #include "metrics/binary/confusion.h"
 #include "metrics/pixel/overlap_area.h"
+#include "metrics/pixel/score_group.h"
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
@@ -39,13 +40,27 @@ class PixelTally {
              std::int64_t regions);
 
   // The scores at which counts are wanted although no anomalous pixel may have them
-  // (AnomalousScores::kMark).
+  // (AnomalousScores::mark).
   std::vector<float> marks() const;
 
-  // One score and the sizes of its pixels (ScoreTable::sizes; a size of 0 is a mark). Highest score
-  // first.
-  void take(float score, std::uint64_t normal_above, std::uint64_t normal_equal,
-            std::span<const std::uint32_t> sizes);
+  // What one group adds to the sums whose last bit depends on order, and to F1-max.
+  struct Piece {
+    Sum precision = {};  // over anomalous pixels: precision at their score
+    std::uint64_t best_found = 0, best_called = 0;
+    float best_score = 0;
+    std::uint64_t found = 0;
+  };
+  // A part, for another thread: takes some of the groups, in any order. Of each, first its pixels
+  // (in as many pieces as come), then its scores; see ScoreVisitor.
+  PixelTally part() const;
+  void begin(std::span<const std::uint32_t> sizes);
+  void pixels(const ScoreGroup& group, std::span<const std::uint32_t> places,
+              std::span<const std::uint32_t> sizes);
+  Piece scores(const ScoreGroup& group, std::span<const std::uint32_t> here);
+  // Takes over what a part has taken, and then the pieces, that of the highest group first.
+  void merge(const PixelTally& part);
+  void add(const Piece& piece);
+  std::uint64_t found() const { return found_; }  // anomalous pixels so far
 
   std::optional<double> auroc() const;  // ties count one half
   std::optional<double> average_precision() const;
@@ -64,19 +79,27 @@ class PixelTally {
 
  private:
   Confusion completed(Confusion counts) const;
+  bool improves(std::uint64_t found, std::uint64_t called, std::uint64_t best_found,
+                std::uint64_t best_called) const {
+    // F1 = 2 found / (anomalous + called), compared without rounding.
+    return Wide{found} * (anomalous_ + best_called) > Wide{best_found} * (anomalous_ + called);
+  }
+  void see_marks(const ScoreGroup& group, std::span<const std::uint32_t> here);
 
   PixelPlan plan_ = {};
   std::uint64_t normal_ = 0, anomalous_ = 0, regions_ = 0;
-  std::uint64_t found_ = 0;  // anomalous pixels so far
-  Wide twice_wins_ = 0;      // over anomalous pixels: 2 * normal pixels below + normal pixels equal
-  Sum precision_ = {};       // over anomalous pixels: precision at their score
+  std::uint64_t found_ = 0;
+  Wide twice_wins_ = 0;  // over anomalous pixels: 2 * normal pixels below + normal pixels equal
+  Sum precision_ = {};
   std::uint64_t best_found_ = 0, best_called_ = 0;
   float best_score_ = 0;
   OverlapArea overlap_ = {};
-  Confusion at_threshold_ = {}, at_half_ = {};
+  // Without what is called negative; empty: nothing is called anomalous.
+  std::optional<Confusion> at_threshold_ = {}, at_half_ = {};
   // Overlap of all regions at position or threshold j, in units of 2^-kShareBits: exact addition
   // needs whole numbers.
   static constexpr int kShareBits = 96;
+  std::vector<std::uint32_t> sizes_ = {};
   std::vector<std::uint64_t> positions_ = {};
   std::vector<Wide> share_at_position_ = {};
   std::vector<float> thresholds_ = {};

@@ -9,9 +9,28 @@
 namespace looktwice::metrics {
 namespace {
 
+constexpr std::size_t kMostScores = (std::size_t{1} << 31) - 1;  // of a map
+
 [[noreturn]] void refuse(std::string_view id, const std::string& why) {
   throw std::invalid_argument(std::string(id) + ": " + why);
 }
+
+class Walker final : public ScoreVisitor {
+ public:
+  explicit Walker(std::vector<OverlapArea> areas) : areas_(std::move(areas)) {}
+  void begin(std::span<const std::uint32_t> sizes) override {
+    for (OverlapArea& area : areas_) area.begin(sizes);
+  }
+  void pixels(const ScoreGroup& group, std::span<const std::uint32_t> places,
+              std::span<const std::uint32_t> sizes) override {
+    for (OverlapArea& area : areas_) area.take(group, places, sizes);
+  }
+  void scores(const ScoreGroup&, std::span<const std::uint32_t>) override {}
+  const std::vector<OverlapArea>& areas() const { return areas_; }
+
+ private:
+  std::vector<OverlapArea> areas_;
+};
 
 }  // namespace
 
@@ -30,7 +49,8 @@ SproStream::SproStream(SproOptions options) : options_(std::move(options)) {
 void SproStream::begin_pass(int pass) {
   pass_ = pass;
   if (pass != 1) return;
-  counting_ = PixelCounting(std::move(scores_), options_.threads, options_.engine);
+  counting_ = PixelCounting(std::move(scores_),
+                            {.threads = options_.threads, .engine = options_.engine});
 }
 
 void SproStream::add(std::string_view id, std::span<const float> map,
@@ -38,7 +58,7 @@ void SproStream::add(std::string_view id, std::span<const float> map,
   if (width <= 0 || height <= 0 ||
       map.size() != static_cast<std::size_t>(width) * static_cast<std::size_t>(height))
     refuse(id, "the map does not have width x height scores");
-  if (map.size() >= ScoreTable::kFirst) refuse(id, "a map of 2^31 scores or more");
+  if (map.size() > kMostScores) refuse(id, "a map of 2^31 scores or more");
   for (const Defect& defect : defects)
     if (defect.mask.size() != map.size()) refuse(id, "map and mask of a defect differ in size");
   if (pass_ != 0 && pass_ != 1) throw std::logic_error("begin_pass first");
@@ -64,15 +84,14 @@ void SproStream::collect(std::span<const float> map, std::span<const Defect> def
   for (const Defect& defect : defects) {
     own_.clear();
     for (std::size_t i = 0; i < map.size(); ++i)
-      if (defect.mask[i] != 0) own_.push_back(ordered_bits(map[i]));
+      if (defect.mask[i] != 0) own_.push_back(map[i]);
     if (own_.empty()) continue;
     ++defects_;
     const auto saturation = static_cast<std::size_t>(
         std::clamp<std::int64_t>(defect.saturation, 1, static_cast<std::int64_t>(own_.size())));
     const auto last = own_.begin() + static_cast<std::ptrdiff_t>(saturation - 1);
     std::nth_element(own_.begin(), last, own_.end(), std::greater<>());
-    for (std::size_t i = 0; i < saturation; ++i)
-      scores_.add(own_[i], static_cast<std::uint32_t>(saturation));
+    scores_.add(std::span(own_).first(saturation), static_cast<std::uint32_t>(saturation));
   }
 }
 
@@ -104,13 +123,15 @@ bool SproStream::complete() const {
 SproResult SproStream::result() const {
   if (result_) return *result_;
   if (!complete()) throw std::logic_error("the second pass did not show all pixels of the first");
-  counting_.finish(options_.threads);
   std::vector<OverlapArea> areas;
   for (const double limit : options_.limits) areas.emplace_back(limit, normal_);
-  counting_.descend(
-      [&](float, std::uint64_t above, std::uint64_t equal, std::span<const std::uint32_t> sizes) {
-        for (OverlapArea& area : areas) area.take(above, equal, sizes);
-      });
+  std::vector<Walker> walkers(static_cast<std::size_t>(std::max(1, options_.threads)),
+                              Walker(areas));
+  std::vector<ScoreVisitor*> visitors;
+  for (Walker& walker : walkers) visitors.push_back(&walker);
+  counting_.walk(visitors);
+  for (const Walker& walker : walkers)
+    for (std::size_t i = 0; i < areas.size(); ++i) areas[i].merge(walker.areas()[i]);
   result_ = SproResult{.images = images_, .normal = normal_, .defects = defects_};
   for (const OverlapArea& area : areas) result_->areas.push_back(area.value(defects_));
   return *result_;

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "metrics/metric.h"
+#include "metrics/pixel/anomalous_scores.h"
 #include "metrics/pixel/overlap_area.h"
 #include "metrics/pixel/pixel_counting.h"
-#include "metrics/pixel/score_table.h"
 
 namespace looktwice::metrics {
 
@@ -27,7 +27,7 @@ std::int64_t saturation_area(double threshold, bool relative, std::int64_t area)
 
 struct SproOptions {
   std::vector<double> limits = {0.01, 0.05, 0.1, 0.3, 1.0};  // of the false positive rate
-  int threads = 1;                                           // of the sort; never changes a bit
+  int threads = 1;                                           // between the passes; never changes a bit
   MakePixelEngine engine = {};  // counts instead of the processors; never changes a bit
 };
 
@@ -71,7 +71,7 @@ class SproStream {
   PixelCounting counting_ = {};
   mutable std::optional<SproResult> result_ = {};  // the pixels can be counted only once
   std::vector<std::uint8_t> union_ = {};           // kept for its memory, as is own_
-  std::vector<std::int32_t> own_ = {};
+  std::vector<float> own_ = {};
 };
 
 }  // namespace looktwice::metrics

@@ -15,6 +15,10 @@ class Sum {
     sum_ = total;
     return *this;
   }
+  Sum& operator+=(const Sum& other) {
+    *this += other.sum_;
+    return *this += other.rest_;
+  }
   double value() const { return sum_ + rest_; }
 
  private:

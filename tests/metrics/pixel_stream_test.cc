@@ -180,6 +180,30 @@ TEST(PixelStream, ABoundOfMemoryChangesNoBit) {
   EXPECT_TRUE(same_bits(streamed(pictures, options, 3), whole));
 }
 
+TEST(PixelStream, ProcessorsOfAllKindsGiveTheSameBits) {
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    std::vector<Picture> pictures = some_pictures(seed, 10, 90);
+    Picture many{220, 200};  // piles of all sizes, and stretches of one score
+    Random random(seed);
+    for (int i = 0; i < many.width * many.height; ++i) {
+      many.mask.push_back(random() % 50 == 0);
+      const float score = std::normal_distribution<float>(many.mask.back() ? 1.F : 0.F, 1)(random);
+      many.map.push_back(i / 2000 % 5 == 0 ? 0.25F : i % 3 ? score : std::round(score * 8) / 8);
+    }
+    pictures.push_back(many);
+    PixelOptions options = {.equidistant_scores = true, .equidistant_positions = 50};
+    options.lanes = &pixel_lanes().front();
+    const PixelResult plain = streamed(pictures, options);
+    for (const PixelLanes& lanes : pixel_lanes()) {
+      options.lanes = &lanes;
+      EXPECT_TRUE(same_bits(streamed(pictures, options, 2), plain))
+          << lanes.name << ", seed " << seed;
+    }
+    options.lanes = nullptr;
+    EXPECT_TRUE(same_bits(streamed(pictures, options), plain)) << "seed " << seed;
+  }
+}
+
 TEST(PixelStream, MonotoneMapsChangeNothingButTheThreshold) {
   for (unsigned seed = 0; seed < 5; ++seed) {
     std::vector<Picture> pictures = some_pictures(seed);
