@@ -18,7 +18,8 @@ class DecisionCounts {
   void skip() { ++skipped_; }
   void merge(const DecisionCounts& part);
   // accuracy, precision, recall, f1, their names followed by `suffix`. Accuracy
-  // and recall have Wilson's interval, precision one of two such rates, F1 a stratified bootstrap. none: the reason when nothing was added.
+  // and recall have Wilson's interval, precision one of two such rates, F1 a stratified bootstrap.
+  // none: the reason when nothing was added.
   std::vector<Value> values(const std::string& suffix, const std::string& none,
                             const MetricOptions& options) const;
 

@@ -73,9 +73,9 @@ class AnomalousScores {
   struct Part {
     std::vector<std::unique_ptr<Block>> blocks = {};
     std::array<std::uint32_t, 4> open = {};  // block + 1 by size of chunk: 32, 64, 128, 256
-    std::vector<std::uint32_t> heads = {};  // by leading bits: where the next goes; 0: nowhere yet
+    std::vector<std::uint32_t> heads = {};   // by leading bits: where the next goes; 0: nowhere yet
     std::vector<std::uint32_t> sizes = {};
-    std::vector<std::uint16_t> numbers = {};           // of sizes below kLeading, plus 1
+    std::vector<std::uint16_t> numbers = {};             // of sizes below kLeading, plus 1
     std::map<std::uint32_t, std::uint16_t> others = {};  // of larger ones
     std::int64_t pixels = 0;
 

@@ -21,8 +21,7 @@ std::uint16_t* advised(void* memory, std::size_t bytes) {
 #if defined(__linux__)
   const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + 4095) / 4096 * 4096;
   const auto end = reinterpret_cast<std::uintptr_t>(memory) + bytes;
-  if (end > begin + kHugePage)
-    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  if (end > begin + kHugePage) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif
   return static_cast<std::uint16_t*>(memory);
 }
@@ -206,8 +205,7 @@ inline void NormalPiles::put(const PixelTile& tile) {
   for (std::size_t i = kWays * stretch; i < tile.count; ++i) put_one(tile.keys[i]);
 }
 
-[[gnu::noinline]] std::uint32_t NormalPiles::open_chunk(std::uint32_t leading,
-                                                        std::uint32_t head) {
+[[gnu::noinline]] std::uint32_t NormalPiles::open_chunk(std::uint32_t leading, std::uint32_t head) {
   const std::uint32_t group = groups_[leading];
   if (group & kGap) {
     if (head != 0) gaps_[group & ~kGap] += chunk_size_;

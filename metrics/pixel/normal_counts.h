@@ -80,7 +80,8 @@ class NormalCounts {
   static constexpr std::uint32_t kLowBits = 15, kLow = (1U << kLowBits) - 1;
   std::unique_ptr<std::uint16_t[], FreeMemory> low_ = {};
   std::map<std::size_t, std::uint64_t> high_ = {};
-  std::vector<std::uint32_t> unchecked_ = {};  // of a group: so much may low_ have grown beyond kLow
+  std::vector<std::uint32_t> unchecked_ =
+      {};  // of a group: so much may low_ have grown beyond kLow
   std::vector<std::uint64_t> pixels_ = {}, gaps_ = {};
   static constexpr std::size_t kLocks = 1024;
   std::unique_ptr<std::mutex[]> locks_ = {};  // of group % kLocks
@@ -90,9 +91,9 @@ class NormalCounts {
 // One thread's piles.
 class NormalPiles {
  public:
-  static constexpr std::size_t kPileBytes = 32 << 20;       // of the piles, at most
+  static constexpr std::size_t kPileBytes = 32 << 20;  // of the piles, at most
   static constexpr std::size_t kLeastPileBytes = 4 << 20;
-  static constexpr std::size_t kRestBytes = 2 << 20;        // of what keeps them in order
+  static constexpr std::size_t kRestBytes = 2 << 20;  // of what keeps them in order
   explicit NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_bytes = kPileBytes);
   // Counts the scores[i] with mask[i] == 0 (all of them if the mask is empty).
   // False when a score is not finite; what was counted is of no use then.

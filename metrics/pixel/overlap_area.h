@@ -42,9 +42,9 @@ class OverlapArea {
   static void add(Sums& own, const Sums& other);
   void add_to(std::map<std::uint32_t, Sums>& all) const;
 
-  double limit_ = 0;              // in normal pixels
+  double limit_ = 0;  // in normal pixels
   std::vector<std::uint32_t> sizes_ = {};
-  std::vector<Sums> sums_ = {};  // of these
+  std::vector<Sums> sums_ = {};                // of these
   std::map<std::uint32_t, Sums> before_ = {};  // of lists before
   std::uint64_t crossing_above_ = 0, crossing_equal_ = 0;
 };

@@ -71,8 +71,7 @@ std::size_t PixelCounting::most_groups() const {
   return counts_ ? counts_->table().groups().size() : AnomalousScores::kLeading;
 }
 
-void PixelCounting::walk(std::span<ScoreVisitor* const> visitors,
-                         std::uint64_t found_above) const {
+void PixelCounting::walk(std::span<ScoreVisitor* const> visitors, std::uint64_t found_above) const {
   if (engine_)
     walk_engine(engine_->finish(), *visitors[0], found_above);
   else

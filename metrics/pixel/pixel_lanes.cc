@@ -7,6 +7,10 @@
 #include "metrics/pixel/ordered_bits.h"
 
 #if defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__)  // GCC 12 warns of its own header (its bug 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 #endif
 
@@ -70,26 +74,25 @@ constexpr std::size_t kPixels = PixelTile::kPixels;
 void split_any(const float* scores, const std::uint8_t* mask, PixelTile& tile) {
   split(scores, mask, tile);
 }
-void rank_any(const PixelBits& bits, PixelRanks& ranks) { rank(bits, ranks); }
+void rank_any(const PixelBits& bits, PixelRanks& ranks) {
+  rank(bits, ranks);
+}
 void slots_any(const PixelRanks& ranks, const std::uint16_t* trailing, std::size_t count,
                std::uint32_t* out) {
   slots(ranks, trailing, count, out);
 }
 
 #if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in GCC 12's own header (its bug 105593)
-#endif
 #define LOOKTWICE_X86_AVX2 [[gnu::target("avx2,bmi,bmi2,popcnt")]]
 #define LOOKTWICE_X86_AVX512 \
   [[gnu::target("avx512f,avx512bw,avx512vl,avx512vpopcntdq,bmi,bmi2,popcnt")]]
 
-LOOKTWICE_X86_AVX2 void split_avx2(const float* scores, const std::uint8_t* mask,
-                                   PixelTile& tile) {
+LOOKTWICE_X86_AVX2 void split_avx2(const float* scores, const std::uint8_t* mask, PixelTile& tile) {
   split(scores, mask, tile);
 }
-LOOKTWICE_X86_AVX2 void rank_avx2(const PixelBits& bits, PixelRanks& ranks) { rank(bits, ranks); }
+LOOKTWICE_X86_AVX2 void rank_avx2(const PixelBits& bits, PixelRanks& ranks) {
+  rank(bits, ranks);
+}
 LOOKTWICE_X86_AVX2 void slots_avx2(const PixelRanks& ranks, const std::uint16_t* trailing,
                                    std::size_t count, std::uint32_t* out) {
   slots(ranks, trailing, count, out);
@@ -152,21 +155,16 @@ LOOKTWICE_X86_AVX512 void slots_avx512(const PixelRanks& ranks, const std::uint1
                                        std::size_t count, std::uint32_t* out) {
   const __m512i fifteen = _mm512_set1_epi32(15), top = _mm512_set1_epi32(31);
   for (std::size_t i = 0; i < count; i += 16) {
-    const __m512i own = _mm512_cvtepu16_epi32(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(trailing + i)));
-    const __m512i word =
-        _mm512_i32gather_epi32(_mm512_srli_epi32(own, 4), ranks.words.data(), 4);
+    const __m512i own =
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(trailing + i)));
+    const __m512i word = _mm512_i32gather_epi32(_mm512_srli_epi32(own, 4), ranks.words.data(), 4);
     const __m512i shift = _mm512_sub_epi32(top, _mm512_and_si512(own, fifteen));
     const __m512i up_to = _mm512_sllv_epi32(word, shift);
-    const __m512i found =
-        _mm512_add_epi32(_mm512_popcnt_epi32(up_to), _mm512_srli_epi32(word, 16));
+    const __m512i found = _mm512_add_epi32(_mm512_popcnt_epi32(up_to), _mm512_srli_epi32(word, 16));
     _mm512_storeu_si512(
         out + i, _mm512_sub_epi32(_mm512_add_epi32(found, found), _mm512_srli_epi32(up_to, 31)));
   }
 }
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 #endif
 
 std::vector<PixelLanes> found_lanes() {

@@ -44,6 +44,8 @@ struct PixelLanes {
 
 // Those that this processor can run, the fastest last; the first one runs anywhere.
 std::span<const PixelLanes> pixel_lanes();
-inline const PixelLanes& fastest_pixel_lanes() { return pixel_lanes().back(); }
+inline const PixelLanes& fastest_pixel_lanes() {
+  return pixel_lanes().back();
+}
 
 }  // namespace looktwice::metrics

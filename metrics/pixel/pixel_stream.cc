@@ -187,7 +187,8 @@ void PixelStream::collect(std::string_view id, std::span<const float> map,
     const std::uint32_t area = finder_.areas()[static_cast<std::size_t>(run.region)];
     const float* row = row_of(run);
     found += run.end - run.begin;
-    const std::span<const float> own(row + run.begin, static_cast<std::size_t>(run.end - run.begin));
+    const std::span<const float> own(row + run.begin,
+                                     static_cast<std::size_t>(run.end - run.begin));
     if (!scores_.add_within(own, area, full ? 1 : range.first, full ? 0 : range.last,
                             held_ && pass_ == 0 ? anomalous_by_leading_.data() : nullptr))
       refuse_not_finite(id);

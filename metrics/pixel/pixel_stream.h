@@ -26,11 +26,11 @@ struct PixelOptions {
   bool equidistant_scores = false;  // AnomalyCLIP's AUPRO as well: reads all scores twice
   int equidistant_positions = 0;    // MVTec's AUPRO as well, at so many thresholds
   int threads = 1;                  // between the passes; never changes a bit
-  // Bytes for scores and counts; 0: as many as needed, about 12 per anomalous pixel and 40 MB per
+  // Bytes for scores and counts; 0: as many as needed, about 10 per anomalous pixel and 40 MB per
   // thread. A smaller bound costs two passes more per part of the scores and never changes a bit.
   // Not split: one of the 2^16 ranges of equal leading bits (1/128 of an octave).
   std::int64_t memory = 0;
-  MakePixelEngine engine = {};  // counts instead of the processors; never changes a bit
+  MakePixelEngine engine = {};        // counts instead of the processors; never changes a bit
   const PixelLanes* lanes = nullptr;  // none: the fastest; never changes a bit
 };
 

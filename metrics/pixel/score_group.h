@@ -11,8 +11,8 @@
 namespace looktwice::metrics {
 
 struct ScoreGroup {
-  std::size_t index = 0;      // counted from the highest group
-  std::uint32_t leading = 0;  // the leading bits of the keys
+  std::size_t index = 0;                         // counted from the highest group
+  std::uint32_t leading = 0;                     // the leading bits of the keys
   std::span<const std::uint16_t> trailing = {};  // the rest of them, ascending
   // Per score: normal pixels with a higher and with the same one.
   std::span<const std::uint64_t> above = {}, equal = {};

@@ -49,8 +49,8 @@ SproStream::SproStream(SproOptions options) : options_(std::move(options)) {
 void SproStream::begin_pass(int pass) {
   pass_ = pass;
   if (pass != 1) return;
-  counting_ = PixelCounting(std::move(scores_),
-                            {.threads = options_.threads, .engine = options_.engine});
+  counting_ =
+      PixelCounting(std::move(scores_), {.threads = options_.threads, .engine = options_.engine});
 }
 
 void SproStream::add(std::string_view id, std::span<const float> map,

@@ -27,7 +27,7 @@ std::int64_t saturation_area(double threshold, bool relative, std::int64_t area)
 
 struct SproOptions {
   std::vector<double> limits = {0.01, 0.05, 0.1, 0.3, 1.0};  // of the false positive rate
-  int threads = 1;                                           // between the passes; never changes a bit
+  int threads = 1;              // between the passes; never changes a bit
   MakePixelEngine engine = {};  // counts instead of the processors; never changes a bit
 };
 

@@ -17,9 +17,9 @@ using Random = std::mt19937;
 
 TEST(PixelKey, OrdersAsFloatsAndComesBack) {
   using Limits = std::numeric_limits<float>;
-  const std::vector<float> ascending = {Limits::lowest(), -1e30F, -1,   -Limits::min(),
-                                        -Limits::denorm_min(), 0, Limits::denorm_min(),
-                                        Limits::min(), 1,      1e30F, Limits::max()};
+  const std::vector<float> ascending = {
+      Limits::lowest(),     -1e30F,        -1, -Limits::min(), -Limits::denorm_min(), 0,
+      Limits::denorm_min(), Limits::min(), 1,  1e30F,          Limits::max()};
   for (std::size_t i = 0; i < ascending.size(); ++i) {
     EXPECT_EQ(from_pixel_key(pixel_key(ascending[i])), ascending[i]);
     if (i > 0) EXPECT_LT(pixel_key(ascending[i - 1]), pixel_key(ascending[i]));
@@ -52,9 +52,9 @@ TEST_P(EveryPixelLanes, SplitGivesTheKeysOfUnmaskedPixels) {
         << "seed " << seed;
     EXPECT_TRUE(tile.finite) << "seed " << seed;
     EXPECT_EQ(tile.even, even && expected.size() == scores.size()) << "seed " << seed;
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                            std::numeric_limits<float>::infinity(),
-                            -std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+          -std::numeric_limits<float>::infinity()}) {
       std::vector<float> with_bad = scores;
       with_bad[random() % with_bad.size()] = bad;  // under the mask too
       GetParam().split(with_bad.data(), mask.data(), tile);
@@ -85,8 +85,7 @@ TEST_P(EveryPixelLanes, SlotsTellWhatIsSmallerAndWhatIsEqual) {
     std::vector<std::uint32_t> slots(256);
     GetParam().slots(ranks, trailing.data(), count, slots.data());
     for (std::size_t i = 0; i < count; ++i) {
-      const auto [first, last] =
-          std::equal_range(ascending.begin(), ascending.end(), trailing[i]);
+      const auto [first, last] = std::equal_range(ascending.begin(), ascending.end(), trailing[i]);
       EXPECT_EQ(slots[i], 2 * (first - ascending.begin()) + (last - first))
           << "seed " << seed << ", trailing " << trailing[i];
     }
