@@ -146,10 +146,13 @@ void NormalCounts::read(std::size_t index, std::uint64_t above_group,
     equal[i] = low[2 * i + 1];
     above[i] = low[2 * i + 2];
   }
-  const auto end = high_.upper_bound(first + 2 * count);
-  for (auto at = high_.upper_bound(first); at != end; ++at) {
-    const std::size_t slot = at->first - first - 1;
-    (slot % 2 == 0 ? equal[slot / 2] : above[slot / 2]) += at->second << kLowBits;
+  {
+    const std::lock_guard hold(rest_lock_);  // others may still count in other groups
+    const auto end = high_.upper_bound(first + 2 * count);
+    for (auto at = high_.upper_bound(first); at != end; ++at) {
+      const std::size_t slot = at->first - first - 1;
+      (slot % 2 == 0 ? equal[slot / 2] : above[slot / 2]) += at->second << kLowBits;
+    }
   }
   std::uint64_t higher = above_group;
   for (std::size_t i = count; i-- > 0;) {

@@ -85,7 +85,7 @@ class NormalCounts {
   std::vector<std::uint64_t> pixels_ = {}, gaps_ = {};
   static constexpr std::size_t kLocks = 1024;
   std::unique_ptr<std::mutex[]> locks_ = {};  // of group % kLocks
-  std::mutex rest_lock_ = {};                 // of the map and the gaps
+  mutable std::mutex rest_lock_ = {};         // of the map and the gaps
 };
 
 // One thread's piles.

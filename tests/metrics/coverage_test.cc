@@ -21,15 +21,27 @@ void expect_nominal(const std::map<std::string, Coverage>& covered,
 
 TEST(Coverage, FixedNumbersOfEachClass) {
   expect_nominal(coverage({.name = "60 + 60, AUROC 0.80"}, 2000, 200),
-                 {"auroc", "average_precision", "f1_max", "f1_at", "recall_at", "accuracy_at"});
+                 {"auroc", "average_precision", "f1_max", "f1_at", "recall_at", "accuracy_at",
+                  "precision_at"});
 }
 
-// Wilson's interval of a precision takes what was called anomalous as given, so its home is this
-// design.
+TEST(Coverage, FewOfEachClass) {
+  expect_nominal(coverage({.name = "20 + 20", .positives = 20, .negatives = 20}, 2000, 10),
+                 {"auroc", "recall_at", "accuracy_at", "precision_at"});
+  expect_nominal(coverage({.name = "100 + 20, spread 1.7",
+                           .positives = 100,
+                           .negatives = 20,
+                           .apart = 2.5,
+                           .spread = 1.7},
+                          2000, 10),
+                 {"precision_at"});
+}
+
+// Accuracy takes the images as they come; the others need no share of anomalous ones.
 TEST(Coverage, LabelsAtRandom) {
   expect_nominal(
       coverage({.name = "60 + 60, AUROC 0.80, labels at random", .random_labels = true}, 2000, 10),
-      {"auroc", "accuracy_at", "precision_at", "recall_at"});
+      {"auroc", "accuracy_at", "recall_at"});
 }
 
 TEST(Coverage, ScoresWithTies) {
@@ -43,7 +55,7 @@ TEST(Coverage, MeanOverClasses) {
   expect_nominal(
       coverage({.name = "mean of 5 classes", .positives = 30, .negatives = 30, .classes = 5}, 2000,
                100),
-      {"auroc", "f1_at", "accuracy_at"});
+      {"auroc", "f1_at", "accuracy_at", "precision_at"});
 }
 
 }  // namespace
