@@ -52,6 +52,9 @@ class DeviceMemory {
   void* data_ = nullptr;
 };
 
+// CUDA build only. Asks for a copy within the device's memory.
+void copy_on_device(void* to, const void* from, std::size_t bytes, Stream stream);
+
 // CUDA build only. Waits for everything asked of the queue; throws what went wrong in it.
 void wait_for(Stream stream);
 

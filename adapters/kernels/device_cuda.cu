@@ -50,6 +50,11 @@ void DeviceMemory::copy_to(void* host, std::size_t bytes) const {
   cuda_check(cudaMemcpy(host, data_, bytes, cudaMemcpyDeviceToHost), "copy from the device");
 }
 
+void copy_on_device(void* to, const void* from, std::size_t bytes, Stream stream) {
+  cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_stream(stream)),
+             "copy on the device");
+}
+
 void wait_for(Stream stream) {
   cuda_check(cudaStreamSynchronize(cuda_stream(stream)), "cudaStreamSynchronize");
 }

@@ -1,30 +1,16 @@
-// What both machines of ltfm_fused have on a GPU: one value where the emulation has one per lane or
-// warp, the thread that runs, sums over a quad, who is last. Private to ltfm_fused_*.cu.
+// What both machines of ltfm_fused have on a GPU beyond thread_of_block.cuh: sums over a quad, who is
+// last. Private to ltfm_fused_*.cu.
 #pragma once
 
 #include "adapters/kernels/ltfm_fused_tiles.h"
+#include "adapters/kernels/thread_of_block.cuh"
 
 namespace looktwice::kernels::fused {
 
-// The thread's own of what the emulation has many of.
-template <class Value>
-struct One {
-  Value value = {};
-  __device__ __forceinline__ Value& operator[](int) { return value; }
-};
+using blocks::One;
 
-class ThreadOfBlock {
+class ThreadOfBlock : public blocks::ThreadOfBlock {
  public:
-  template <class Value>
-  using OfWarp = One<Value>;
-  template <class Value>
-  using OfLane = One<Value>;
-
-  __device__ __forceinline__ void threads(auto&& act) { act(static_cast<int>(threadIdx.x)); }
-  __device__ __forceinline__ void warps(auto&& act) { act(static_cast<int>(threadIdx.x) / kWarp); }
-  __device__ __forceinline__ void lanes(auto&& act) { act(static_cast<int>(threadIdx.x) % kWarp); }
-  __device__ __forceinline__ void sync() { __syncthreads(); }
-
   __device__ __forceinline__ void sum_quads(One<Sums>& sums) {
     LOOKTWICE_UNROLL
     for (int step = 1; step < 4; step *= 2) {
@@ -38,8 +24,6 @@ class ThreadOfBlock {
     const float2 pair = __ldcg(reinterpret_cast<const float2*>(&at));
     return {pair.x, pair.y};
   }
-  __device__ __forceinline__ float exponential(float x) { return expf(x); }
-  __device__ __forceinline__ float root(float x) { return sqrtf(x); }
 
   // True in all threads of the block that comes last of `all`; what the others wrote is visible.
   __device__ __forceinline__ bool is_last(unsigned* done, unsigned all) {

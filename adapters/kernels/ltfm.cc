@@ -41,11 +41,11 @@ LOOKTWICE_INLINE void add_level(const Ltfm& shape, float share, const Element* f
       load(features + d, e);
       if (bias) {
         load(bias + d, b);
-        e += b;
+        add(b, e);
       }
       load(difference + d, p);
-      dots += e * p;
-      norms += e * e;
+      add_product(e, p, dots);
+      add_product(e, e, norms);
     }
     float dot = sum_of(dots), norm = sum_of(norms);
     for (int d = whole; d < dims; ++d) {

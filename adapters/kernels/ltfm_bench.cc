@@ -1,93 +1,79 @@
-// Verifies against the reference, then times what ships: bytes/s are those read and written.
-#include <benchmark/benchmark.h>
-
+// The map from features that a product has left in memory: bytes are those features, read once.
 #include <cmath>
-#include <vector>
+#include <cstring>
 
-#include "adapters/kernels/device.h"
+#include "adapters/kernels/bench.h"
 #include "adapters/kernels/ltfm.h"
 #include "adapters/kernels/ltfm_cases.h"
 
-namespace looktwice::kernels {
+namespace looktwice::kernels::bench {
 namespace {
 
-LtfmCase case_of(const benchmark::State& state, Number number) {
-  LtfmCase own{.bias = true};
-  own.shape = {.levels = 4, .tiles = static_cast<int>(state.range(0)), .tokens = 729, .dims = 512};
-  own.shape.number = number;
-  return own;
-}
+struct Problem {
+  LtfmCase own = {};
+  Buffer features, bias, prompts, map;
+  bool right = false;
 
-bool agree(const std::vector<float>& a, const std::vector<float>& b, float tolerance) {
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::abs(a[i] - b[i]) <= tolerance)) return false;
-  return true;
-}
-
-template <Number number>
-void on_cpu(benchmark::State& state) {
-  const LtfmCase own = case_of(state, number);
-  const LtfmProblem problem = problem_of(own);
-  std::vector<float> expected(problem.rows), map(problem.rows);
-  ltfm_ref(own.shape, problem.features.data(), problem.bias.data(), problem.prompts.data(),
-           expected.data());
-  const auto run = [&] {
-    ltfm(own.shape, problem.features.data(), problem.bias.data(), problem.prompts.data(),
-         map.data());
-  };
-  run();
-  if (!agree(map, expected, tolerance_of(own)))
-    return state.SkipWithError("differs from the reference");
-  for (auto _ : state) {
-    run();
-    benchmark::DoNotOptimize(map.data());
+  void run(Where where) const {
+    ltfm(own.shape, features.as<void>(), bias.as<float>(), prompts.as<float>(), map.as<float>(),
+         stream_at(where));
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
-                          static_cast<std::int64_t>(problem.features.size() + 4 * map.size()));
-}
+};
 
-template <Number number>
-void on_cuda(benchmark::State& state) {
-  const Devices devices = cuda_devices();
-  if (devices.found.empty()) return state.SkipWithError(devices.why_none.c_str());
-  if constexpr (kCudaBuilt) {
-    const LtfmCase own = case_of(state, number);
-    const LtfmProblem problem = problem_of(own);
-    std::vector<float> expected(problem.rows), map(problem.rows);
-    ltfm_ref(own.shape, problem.features.data(), problem.bias.data(), problem.prompts.data(),
-             expected.data());
-    DeviceMemory features(problem.features.size()), bias(problem.bias.size() * 4),
-        prompts(problem.prompts.size() * 4), result(map.size() * 4);
-    features.copy_from(problem.features.data(), problem.features.size());
-    bias.copy_from(problem.bias.data(), problem.bias.size() * 4);
-    prompts.copy_from(problem.prompts.data(), problem.prompts.size() * 4);
-    const Stream stream{.device = Stream::Device::cuda};
-    const auto run = [&] {
-      ltfm(own.shape, features.as<void>(), bias.as<float>(), prompts.as<float>(),
-           result.as<float>(), stream);
-    };
-    run();
-    result.copy_to(map.data(), map.size() * 4);
-    if (!agree(map, expected, tolerance_of(own)))
-      return state.SkipWithError("differs from the reference");
-    for (auto _ : state) {
-      run();
-      wait_for(stream);
+std::shared_ptr<Problem> made(const Ltfm& shape, Where where) {
+  const std::int64_t rows = std::int64_t{shape.tiles} * shape.tokens;
+  const auto at = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  const std::vector<std::byte> features =
+      numbers(at(shape.levels * rows * shape.dims), shape.number, 1);
+  RandomNumbers random(2);
+  const std::vector<float> bias = random.floats(at(shape.levels) * at(shape.dims)),
+                           prompts = random.floats(2 * at(shape.levels) * at(shape.dims));
+  auto problem = std::make_shared<Problem>(Problem{.own = {.shape = shape, .bias = true},
+                                                   .features = buffer_of(where, features),
+                                                   .bias = buffer_of(where, bias),
+                                                   .prompts = buffer_of(where, prompts),
+                                                   .map = Buffer(where, at(rows) * 4)});
+  problem->run(where);
+  const std::vector<float> map = read<float>(problem->map, at(rows));
+
+  const std::vector<std::int64_t> sample = sample_of(rows, 512);
+  const std::size_t row_bytes = at(shape.dims) * bytes_of(shape.number);
+  std::vector<std::byte> rows_of_sample(at(shape.levels) * sample.size() * row_bytes);
+  std::byte* to = rows_of_sample.data();
+  for (std::int64_t level = 0; level < shape.levels; ++level)
+    for (const std::int64_t row : sample) {
+      std::memcpy(to, &features[at(level * rows + row) * row_bytes], row_bytes);
+      to += row_bytes;
     }
-    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
-                            static_cast<std::int64_t>(problem.features.size() + 4 * map.size()));
-    state.counters["peak_bytes_per_s"] = devices.found[0].peak_bytes_per_s;
-    state.SetLabel(devices.found[0].name);
-  }
+  Ltfm few = shape;
+  few.tiles = 1;
+  few.tokens = static_cast<int>(sample.size());
+  std::vector<float> expected(sample.size());
+  ltfm_ref(few, rows_of_sample.data(), bias.data(), prompts.data(), expected.data());
+  problem->right = true;
+  for (std::size_t i = 0; i < sample.size(); ++i)
+    if (!(std::abs(map[at(sample[i])] - expected[i]) <= tolerance_of(problem->own)))
+      problem->right = false;
+  return problem;
 }
 
-void shapes(benchmark::internal::Benchmark* bench) {
-  bench->ArgName("tiles")->Arg(1)->Arg(5)->Arg(10)->Arg(37);
+void run(benchmark::State& state, Where where, Number number) {
+  Ltfm shape{.levels = 4, .tiles = tiles_of(state), .tokens = 729, .dims = dims_of(state)};
+  shape.number = number;
+  const double rows = double(shape.tiles) * shape.tokens;
+  const double bytes = shape.levels * rows * shape.dims * double(bytes_of(number)) + 4 * rows +
+                       12.0 * shape.levels * shape.dims;
+  if (!can_run(state, where, bytes)) return;
+  const Problem& problem = prepared_as<Problem>(state, "ltfm", where, number, shape.dims,
+                                                [&] { return made(shape, where); });
+  if (!problem.right) return state.SkipWithError("differs from the reference");
+  time(state, where, {.bytes = bytes}, [&] { problem.run(where); });
 }
-BENCHMARK(on_cpu<Number::f32>)->Name("ltfm/cpu/fp32")->Apply(shapes);
-BENCHMARK(on_cpu<Number::bf16>)->Name("ltfm/cpu/bf16")->Apply(shapes);
-BENCHMARK(on_cuda<Number::f32>)->Name("ltfm/cuda/fp32")->Apply(shapes)->UseRealTime();
-BENCHMARK(on_cuda<Number::bf16>)->Name("ltfm/cuda/bf16")->Apply(shapes)->UseRealTime();
 
 }  // namespace
-}  // namespace looktwice::kernels
+
+void add_ltfm() {
+  add("ltfm", run, {.dims = {512, 1152}});
+}
+
+}  // namespace looktwice::kernels::bench

@@ -1,15 +1,16 @@
-// A warp per token walks all levels, so features are read once and only the map is written: the
-// kernel moves what it must. The prompts' difference is made first, by one block per level.
+// A warp per one or four tokens walks all levels (ltfm_tiles.h), so features are read once and only
+// the map is written: the kernel moves what it must. The prompts' difference is made first, by one
+// block per level.
 #include "adapters/kernels/cuda_check.cuh"
 #include "adapters/kernels/ltfm.h"
-#include "adapters/kernels/numbers.cuh"
+#include "adapters/kernels/ltfm_tiles.h"
+#include "adapters/kernels/thread_of_block.cuh"
 
 #include <cub/block/block_reduce.cuh>
 
 namespace looktwice::kernels {
 namespace {
-constexpr int kThreads = 256;
-constexpr int kWarp = 32;
+using namespace blocks;
 
 // difference[level][dims] = scale * (other / |other| - selected / |selected|)
 __global__ void __launch_bounds__(kThreads)
@@ -35,54 +36,39 @@ __global__ void __launch_bounds__(kThreads)
                          prompts[selected * dims + d] / norms[selected]));
 }
 
-template <class Element>
+template <int kRows, int kPack, class Element>
 __global__ void __launch_bounds__(kThreads)
-    match(int levels, std::int64_t rows, int dims, float share,
-          const Element* __restrict__ features, const float* __restrict__ bias,
-          const float* __restrict__ difference, float* __restrict__ map) {
-  const std::int64_t row = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) / kWarp;
-  const int lane = threadIdx.x % kWarp;
-  if (row >= rows) return;
-  constexpr int kPack = Pack<Element>::kSize;
-  const bool packed = dims % kPack == 0;
-  float sum = 0;
-  for (int level = 0; level < levels; ++level) {
-    const Element* own = features + (level * rows + row) * dims;
-    const float* own_bias = bias ? bias + static_cast<std::int64_t>(level) * dims : nullptr;
-    const float* own_difference = difference + static_cast<std::int64_t>(level) * dims;
-    float dot = 0, norm = 0;
-    const auto add = [&](float e, int d) {
-      if (own_bias) e += own_bias[d];
-      dot += e * own_difference[d];
-      norm += e * e;
-    };
-    if (packed)
-      for (int d = lane * kPack; d < dims; d += kWarp * kPack) {
-        float values[kPack];
-        Pack<Element>::load(own + d, values);
-        for (int i = 0; i < kPack; ++i) add(values[i], d + i);
-      }
-    else
-      for (int d = lane; d < dims; d += kWarp) add(float_of(own[d]), d);
-    for (int step = kWarp / 2; step > 0; step /= 2) {
-      dot += __shfl_xor_sync(0xffffffffu, dot, step);
-      norm += __shfl_xor_sync(0xffffffffu, norm, step);
-    }
-    sum += share / (1.0f + expf(dot / sqrtf(norm)));
-  }
-  if (lane == 0) map[row] = sum;
+    match(const __grid_constant__ LtfmArguments asked, const Element* __restrict__ features) {
+  ThreadOfBlock thread;
+  match_rows<kRows, kPack>(thread, asked, features, blockIdx.x);
+}
+
+bool aligned(const void* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+}
+
+template <int kRows, int kPack, class Element>
+void launch(const LtfmArguments& asked, const Element* features, cudaStream_t stream) {
+  constexpr std::int64_t kBlock = std::int64_t{kWarps} * kRows;
+  match<kRows, kPack>
+      <<<static_cast<unsigned>((asked.rows + kBlock - 1) / kBlock), kThreads, 0, stream>>>(
+          asked, features);
+  cuda_check(cudaGetLastError(), "ltfm_cuda");
 }
 
 template <class Element>
-void launch(const Ltfm& shape, const void* features, const float* bias, const float* difference,
-            float* map, cudaStream_t stream) {
-  const auto rows = static_cast<std::int64_t>(shape.tiles) * shape.tokens;
-  const float share = shape.share != 0 ? shape.share : 1.0f / static_cast<float>(shape.levels);
-  constexpr int kRows = kThreads / kWarp;
-  match<<<static_cast<unsigned>((rows + kRows - 1) / kRows), kThreads, 0, stream>>>(
-      shape.levels, rows, shape.dims, share, static_cast<const Element*>(features), bias,
-      difference, map);
-  cuda_check(cudaGetLastError(), "ltfm_cuda");
+void launch(const LtfmArguments& asked, const void* data, cudaStream_t stream) {
+  // Fewer tokens than this leave multiprocessors idle four at a time. A token's bits are the same.
+  constexpr std::int64_t kManyRows = 4096;
+  constexpr int kPack = Pack<Element>::kSize;
+  const auto* features = static_cast<const Element*>(data);
+  const bool packed = asked.dims % kPack == 0 && aligned(features) && aligned(asked.bias);
+  if (packed && asked.rows >= kManyRows)
+    launch<4, kPack>(asked, features, stream);
+  else if (packed)
+    launch<1, kPack>(asked, features, stream);
+  else
+    launch<1, 1>(asked, features, stream);
 }
 }  // namespace
 
@@ -97,12 +83,20 @@ void ltfm_cuda(const Ltfm& shape, const void* features, const float* bias, const
   subtract_prompts<<<shape.levels, kThreads, 0, stream>>>(shape.dims, shape.selected, shape.scale,
                                                           prompts, difference);
   cuda_check(cudaGetLastError(), "ltfm_cuda: prompts");
+  const LtfmArguments asked{
+      .bias = bias,
+      .difference = difference,
+      .map = map,
+      .rows = static_cast<std::int64_t>(shape.tiles) * shape.tokens,
+      .levels = shape.levels,
+      .dims = shape.dims,
+      .share = shape.share != 0 ? shape.share : 1.0f / static_cast<float>(shape.levels)};
   if (shape.number == Number::f32)
-    launch<float>(shape, features, bias, difference, map, stream);
+    launch<float>(asked, features, stream);
   else if (shape.number == Number::bf16)
-    launch<__nv_bfloat16>(shape, features, bias, difference, map, stream);
+    launch<__nv_bfloat16>(asked, features, stream);
   else
-    launch<__half>(shape, features, bias, difference, map, stream);
+    launch<__half>(asked, features, stream);
   cuda_check(cudaFreeAsync(difference, stream), "ltfm_cuda: memory");
 }
 

@@ -29,7 +29,7 @@ LOOKTWICE_INLINE void tile(int hidden, const Element* x, const Element* w, int s
     for (int r = 0; r < kDown; ++r) {
       Lanes left;
       load(x + std::ptrdiff_t{r} * hidden + h, left);
-      for (int c = 0; c < kAcross; ++c) sums[r][c] += left * right[c];
+      for (int c = 0; c < kAcross; ++c) add_product(left, right[c], sums[r][c]);
     }
   }
   for (int r = 0; r < kDown; ++r)

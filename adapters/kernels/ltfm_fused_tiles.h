@@ -13,23 +13,13 @@
 
 #include <cstdint>
 
+#include "adapters/kernels/block_machine.h"
 #include "adapters/kernels/ltfm_fused.h"
-
-#if defined(__CUDACC__)
-#define LOOKTWICE_TILE __device__ __forceinline__
-#define LOOKTWICE_UNROLL _Pragma("unroll")
-#define LOOKTWICE_UNROLL_BY(times) LOOKTWICE_PRAGMA(unroll times)
-#define LOOKTWICE_PRAGMA(words) _Pragma(#words)
-#else
-#define LOOKTWICE_TILE inline
-#define LOOKTWICE_UNROLL
-#define LOOKTWICE_UNROLL_BY(times)
-#endif
 
 namespace looktwice::kernels::fused {
 
 inline constexpr int kRows = 128, kColumns = 256;  // of a block
-inline constexpr int kThreads = 256, kWarp = 32, kWarps = kThreads / kWarp;
+using blocks::kThreads, blocks::kWarp, blocks::kWarps;
 inline constexpr int kRowBytes = 128;  // of a row in a stage: 64 16-bit numbers or 32 floats
 inline constexpr int kChunk = 16, kChunks = kRowBytes / kChunk;
 inline constexpr int kStepBytes = 32;  // of a row in one instruction: 16 16-bit numbers or 8 floats

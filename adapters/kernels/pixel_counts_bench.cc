@@ -1,11 +1,10 @@
-// Verifies against the reference, then times what ships: bytes/s are scores and masks read, beside
-// the device's peak. `pixel_counts/cuda` counts one chunk that lies on the device; `pixel_counter`
+// Verifies against the reference, then times what ships: bytes are scores and masks, read once.
+// `pixel_counts/cuda` counts one chunk that lies on the device; `pixel_counter`
 // streams from the host's memory, sort of the anomalous scores and copies included.
-#include <benchmark/benchmark.h>
-
 #include <algorithm>
 #include <vector>
 
+#include "adapters/kernels/bench.h"
 #include "adapters/kernels/device.h"
 #include "adapters/kernels/pixel_counter.h"
 #include "adapters/kernels/pixel_counts_cases.h"
@@ -38,16 +37,16 @@ Problem problem(const benchmark::State& state) {
   return own;
 }
 
-void add_bytes(benchmark::State& state) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * state.range(0) * kBytes);
+bench::Work work_of(const benchmark::State& state) {
+  return {.bytes = double(state.range(0) * kBytes)};
 }
 
 void counts_on_cpu(benchmark::State& state) {
   Problem own = problem(state);
-  for (auto _ : state)
+  bench::time(state, bench::Where::cpu, work_of(state), [&] {
     pixel_counts_ref(own.shape, own.data.score.data(), own.data.mask.data(), own.keys.data(),
                      own.above.data(), own.equal.data());
-  add_bytes(state);
+  });
 }
 
 void counts_on_cuda(benchmark::State& state) {
@@ -77,13 +76,7 @@ void counts_on_cuda(benchmark::State& state) {
     if (result != own.above) return state.SkipWithError("differs from the reference");
     equal.copy_to(result.data(), count_bytes);
     if (result != own.equal) return state.SkipWithError("differs from the reference");
-    for (auto _ : state) {
-      count();
-      wait_for(stream);
-    }
-    add_bytes(state);
-    state.counters["peak_bytes_per_s"] = devices.found[0].peak_bytes_per_s;
-    state.SetLabel(devices.found[0].name);
+    bench::time(state, bench::Where::cuda, work_of(state), count);
   }
 }
 
@@ -103,10 +96,8 @@ void counter_on_cuda(benchmark::State& state) {
   const PixelCounterResult result = counted();
   if (result.above != own.above || result.equal != own.equal || result.entries != own.sorted)
     return state.SkipWithError("differs from the reference");
-  for (auto _ : state) benchmark::DoNotOptimize(counted());
-  add_bytes(state);
-  state.counters["peak_bytes_per_s"] = devices.found[0].peak_bytes_per_s;
-  state.SetLabel(devices.found[0].name);
+  bench::time(state, bench::Where::cuda, work_of(state),
+              [&] { benchmark::DoNotOptimize(counted()); });
 }
 
 // 5.4 M pixels are one class of MVTec at 256 x 256, 141.7 M all of VisA's test part.
@@ -115,12 +106,12 @@ BENCHMARK(counts_on_cuda)
     ->Name("pixel_counts/cuda")
     ->ArgName("pixels")
     ->Arg(1 << 23)
-    ->UseRealTime();
+    ->UseManualTime();
 BENCHMARK(counter_on_cuda)
     ->Name("pixel_counter/cuda")
     ->ArgName("pixels")
     ->Arg(5439488)
     ->Arg(141688832)
-    ->UseRealTime();
+    ->UseManualTime();
 }  // namespace
 }  // namespace looktwice::kernels

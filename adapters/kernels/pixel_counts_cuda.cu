@@ -2,12 +2,15 @@
 // sorted chunk. No atomics: each count has one writer, so the result cannot depend on timing.
 #include "adapters/kernels/cuda_check.cuh"
 #include "adapters/kernels/pixel_counts.h"
+#include "adapters/kernels/pixel_counts_tiles.h"
 
 #include <thrust/iterator/transform_iterator.h>
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_select.cuh>
 
 #include <algorithm>
+#include <limits>
+#include <stdexcept>
 
 namespace looktwice::kernels {
 namespace {
@@ -65,31 +68,15 @@ __global__ void __launch_bounds__(kThreads)
   keys[i] = mask[i] != 0 ? 0u : key;
 }
 
-// The first of ascending[begin, end) that is >= key, or > key.
-template <bool kAfter>
-__device__ std::int64_t bound(const std::uint32_t* __restrict__ ascending, std::int64_t begin,
-                              std::int64_t end, std::uint32_t key) {
-  while (begin < end) {
-    const std::int64_t middle = begin + (end - begin) / 2;
-    if (kAfter ? ascending[middle] <= key : ascending[middle] < key)
-      begin = middle + 1;
-    else
-      end = middle;
-  }
-  return begin;
-}
-
 __global__ void __launch_bounds__(kThreads)
     add_counts(std::int64_t pixels, std::int64_t distinct, const std::uint32_t* __restrict__ chunk,
                const std::uint32_t* __restrict__ keys, std::uint64_t* __restrict__ above,
                std::uint64_t* __restrict__ equal) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= distinct) return;
-  const std::uint32_t key = keys[i];
-  const std::int64_t last = bound<true>(chunk, 0, pixels, key);
-  above[i] += static_cast<std::uint64_t>(pixels - last);
-  if (last == 0 || chunk[last - 1] != key) return;
-  equal[i] += static_cast<std::uint64_t>(last - bound<false>(chunk, 0, last, key));
+  const PixelsAt found = pixels_at(chunk, pixels, keys[i]);
+  above[i] += found.above;
+  equal[i] += found.equal;
 }
 }  // namespace
 
@@ -101,6 +88,9 @@ std::size_t sort_entries_bytes(std::int64_t entries) {
 void sort_entries_cuda(std::int64_t entries, std::uint64_t* entry, std::uint32_t* keys,
                        std::int64_t* distinct, void* work, Stream stream) {
   const cudaStream_t queue = cuda_stream(stream);
+  // Before CUDA 13 CUB counts what it selects from in an int.
+  if (CUB_VERSION < 300000 && entries > std::numeric_limits<int>::max())
+    throw std::runtime_error("more than 2^31 - 1 anomalous pixels need a build with CUDA 13");
   if (entries == 0) {
     cuda_check(cudaMemsetAsync(distinct, 0, sizeof *distinct, queue), "no entries");
     return;

@@ -17,31 +17,60 @@ constexpr int kBlock = 32;  // tokens between two looks at the largest score; th
 
 // sum[dims] += weight * from[dims]
 template <class Element>
-LOOKTWICE_INLINE void add(int dims, float weight, const Element* from, float* sum) {
+LOOKTWICE_INLINE void add_row(int dims, float weight, const Element* from, float* sum) {
   const int whole = dims / kLanes * kLanes;
   for (int d = 0; d < whole; d += kLanes) {
     Lanes x, s;
     load(from + d, x);
     load(sum + d, s);
-    s += weight * x;
+    add_product(weight, x, s);
     store(s, sum + d);
   }
   for (int d = whole; d < dims; ++d) sum[d] += weight * float_of(from[d]);
 }
 
+// The token against each window's query: it is loaded once.
 template <class Element>
-LOOKTWICE_INLINE float product(int dims, const Element* a, const float* b) {
+LOOKTWICE_INLINE void products(int dims, const Element* token, const float* query, float* product) {
   const int whole = dims / kLanes * kLanes;
-  Lanes sums = {};
+  Lanes sums[kWindows] = {};
   for (int d = 0; d < whole; d += kLanes) {
     Lanes x, y;
-    load(a + d, x);
-    load(b + d, y);
-    sums += x * y;
+    load(token + d, x);
+    for (int window = 0; window < kWindows; ++window) {
+      load(query + std::ptrdiff_t{window} * dims + d, y);
+      add_product(x, y, sums[window]);
+    }
   }
-  float sum = sum_of(sums);
-  for (int d = whole; d < dims; ++d) sum += float_of(a[d]) * b[d];
-  return sum;
+  for (int window = 0; window < kWindows; ++window) {
+    product[window] = sum_of(sums[window]);
+    for (int d = whole; d < dims; ++d)
+      product[window] += float_of(token[d]) * query[std::ptrdiff_t{window} * dims + d];
+  }
+}
+
+// sums[window][dims] += the block's tokens by their weights. Sums stay in registers for all tokens.
+template <class Element>
+LOOKTWICE_INLINE void add_block(int dims, int count, const Element* block,
+                                const float (&weight)[kWindows][kBlock], float* sums) {
+  const int whole = dims / kLanes * kLanes;
+  for (int d = 0; d < whole; d += kLanes) {
+    Lanes own[kWindows], x;
+    for (int window = 0; window < kWindows; ++window)
+      load(sums + std::ptrdiff_t{window} * dims + d, own[window]);
+    for (int t = 0; t < count; ++t) {
+      load(block + std::ptrdiff_t{t} * dims + d, x);
+      for (int window = 0; window < kWindows; ++window)
+        add_product(weight[window][t], x, own[window]);
+    }
+    for (int window = 0; window < kWindows; ++window)
+      store(own[window], sums + std::ptrdiff_t{window} * dims + d);
+  }
+  for (int window = 0; window < kWindows; ++window)
+    for (int t = 0; t < count; ++t)
+      for (int d = whole; d < dims; ++d)
+        sums[std::ptrdiff_t{window} * dims + d] +=
+            weight[window][t] * float_of(block[std::ptrdiff_t{t} * dims + d]);
 }
 
 template <class Element>
@@ -58,7 +87,7 @@ LOOKTWICE_INLINE void pool_tile(const TokenSelect& shape, const Element* feature
         const bool in_column = window % 2 == 0 ? x < half : x >= middle;
         if (!in_row || !in_column) continue;
         weight[window] += *map;
-        add(dims, *map, features, query + static_cast<std::ptrdiff_t>(window) * dims);
+        add_row(dims, *map, features, query + static_cast<std::ptrdiff_t>(window) * dims);
       }
   // Both halves of a side are as long: half = grid - middle.
   const double area = double(half) * half;
@@ -81,11 +110,12 @@ LOOKTWICE_INLINE void attend_tile(const TokenSelect& shape, const Element* featu
   for (int begin = 0; begin < tokens; begin += kBlock) {
     const int count = std::min(kBlock, tokens - begin);
     const Element* block = features + static_cast<std::ptrdiff_t>(begin) * dims;
-    for (int t = 0; t < count; ++t)
+    for (int t = 0; t < count; ++t) {
+      float product[kWindows];
+      products(dims, block + static_cast<std::ptrdiff_t>(t) * dims, query, product);
       for (int window = 0; window < kWindows; ++window)
-        score[window][t] =
-            shape.scale * product(dims, block + static_cast<std::ptrdiff_t>(t) * dims,
-                                  query + static_cast<std::ptrdiff_t>(window) * dims);
+        score[window][t] = shape.scale * product[window];
+    }
     for (int window = 0; window < kWindows; ++window) {
       float* sum = token + static_cast<std::ptrdiff_t>(window) * dims;
       const float most =
@@ -99,10 +129,7 @@ LOOKTWICE_INLINE void attend_tile(const TokenSelect& shape, const Element* featu
       for (int t = 0; t < count; ++t)
         all[window] += score[window][t] = std::exp(score[window][t] - most);
     }
-    for (int t = 0; t < count; ++t)
-      for (int window = 0; window < kWindows; ++window)
-        add(dims, score[window][t], block + static_cast<std::ptrdiff_t>(t) * dims,
-            token + static_cast<std::ptrdiff_t>(window) * dims);
+    add_block(dims, count, block, score, token);
   }
   for (int window = 0; window < kWindows; ++window)
     for (int d = 0; d < dims; ++d)
@@ -152,7 +179,8 @@ void attend_tiles(const TokenSelect& shape, const Element* features, const float
 
 // Throws for a shape outside the limits; true: on a GPU.
 bool checked(const TokenSelect& shape, Stream stream) {
-  if (shape.tiles < 1 || shape.grid < 1 || shape.grid > kMostGrid || shape.dims < 1)
+  if (shape.tiles < 1 || shape.tiles > kMostTiles || shape.grid < 1 || shape.grid > kMostGrid ||
+      shape.dims < 1)
     throw std::invalid_argument("token_select: tiles " + std::to_string(shape.tiles) + ", grid " +
                                 std::to_string(shape.grid) + ", dims " +
                                 std::to_string(shape.dims));

@@ -18,10 +18,10 @@
 namespace looktwice::kernels {
 
 inline constexpr int kWindows = 4;
-inline constexpr int kMostGrid = 256;
+inline constexpr int kMostGrid = 256, kMostTiles = 65535;
 
 struct TokenSelect {
-  int tiles = 1, grid = 1, dims = 1;  // all >= 1, grid up to kMostGrid
+  int tiles = 1, grid = 1, dims = 1;  // all >= 1, tiles and grid up to the most
   Number number = Number::f32;        // of the features; all else is float
   bool divide = true;
   float scale = 1;  // 1 / sqrt(dims of the attention)

@@ -1,116 +1,99 @@
-// Verifies against the reference, then times what ships: bytes/s count the features once a step.
-#include <benchmark/benchmark.h>
-
+// Pooling by the map and the Q-Former's attention over 27 x 27 tokens: bytes are the features, read
+// once by each.
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <cstring>
 
-#include "adapters/kernels/device.h"
+#include "adapters/kernels/bench.h"
 #include "adapters/kernels/token_select.h"
 #include "adapters/kernels/token_select_cases.h"
 
-namespace looktwice::kernels {
+namespace looktwice::kernels::bench {
 namespace {
 
-TokenSelectCase case_of(const benchmark::State& state, Number number) {
-  TokenSelectCase own;
-  own.shape = {
-      .tiles = static_cast<int>(state.range(0)), .grid = 27, .dims = 1152, .number = number};
-  own.shape.scale = 1 / std::sqrt(512.0f);
-  return own;
-}
+struct Problem {
+  TokenSelectCase own = {};
+  Buffer features, map, query, pooled, query_out, token;
+  bool right = false;
 
-struct Results {
-  explicit Results(const TokenSelect& shape)
-      : query(static_cast<std::size_t>(shape.tiles) * kWindows *
-              static_cast<std::size_t>(shape.dims)),
-        pooled(static_cast<std::size_t>(shape.tiles) * kWindows),
-        token(query.size()) {}
-  std::vector<float> query, pooled, token;
+  void pool(Where where) const {
+    token_pool(own.shape, features.as<void>(), map.as<float>(), query_out.as<float>(),
+               pooled.as<float>(), stream_at(where));
+  }
+  void attend(Where where) const {
+    token_attend(own.shape, features.as<void>(), query.as<float>(), token.as<float>(),
+                 stream_at(where));
+  }
 };
 
-bool agree(const std::vector<float>& a, const std::vector<float>& b, float tolerance) {
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::abs(a[i] - b[i]) <= tolerance * std::max(1.0f, std::abs(b[i])))) return false;
+bool agree(const std::vector<float>& all, std::size_t from, const std::vector<float>& expected,
+           float tolerance) {
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    if (!(std::abs(all[from + i] - expected[i]) <=
+          tolerance * std::max(1.0f, std::abs(expected[i]))))
+      return false;
   return true;
 }
 
-Results expected_of(const TokenSelectCase& own, const TokenSelectProblem& problem) {
-  Results expected(own.shape);
-  token_pool_ref(own.shape, problem.features.data(), problem.map.data(), expected.query.data(),
-                 expected.pooled.data());
-  token_attend_ref(own.shape, problem.features.data(), problem.query.data(), expected.token.data());
-  return expected;
-}
-
-template <Number number>
-void on_cpu(benchmark::State& state) {
-  const TokenSelectCase own = case_of(state, number);
-  const TokenSelectProblem problem = problem_of(own);
-  const Results expected = expected_of(own, problem);
-  Results got(own.shape);
-  const auto run = [&] {
-    token_pool(own.shape, problem.features.data(), problem.map.data(), got.query.data(),
-               got.pooled.data());
-    token_attend(own.shape, problem.features.data(), problem.query.data(), got.token.data());
-  };
-  run();
-  if (!agree(got.query, expected.query, tolerance_of(own)) ||
-      !agree(got.token, expected.token, tolerance_of(own)))
-    return state.SkipWithError("differs from the reference");
-  for (auto _ : state) {
-    run();
-    benchmark::DoNotOptimize(got.token.data());
+std::shared_ptr<Problem> made(const TokenSelect& shape, Where where) {
+  const auto at = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  const std::size_t tokens = at(shape.grid) * at(shape.grid), dims = at(shape.dims),
+                    tiles = at(shape.tiles), places = tiles * kWindows;
+  const std::vector<std::byte> features = numbers(tiles * tokens * dims, shape.number, 1);
+  RandomNumbers random(2);
+  const std::vector<float> map = random.floats(tiles * tokens, 0.05f, 1),
+                           query = random.floats(places * dims, -3, 3);
+  auto problem = std::make_shared<Problem>(Problem{.own = {.shape = shape},
+                                                   .features = buffer_of(where, features),
+                                                   .map = buffer_of(where, map),
+                                                   .query = buffer_of(where, query),
+                                                   .pooled = Buffer(where, places * 4),
+                                                   .query_out = Buffer(where, places * dims * 4),
+                                                   .token = Buffer(where, places * dims * 4)});
+  problem->pool(where);
+  problem->attend(where);
+  const std::vector<float> got_query = read<float>(problem->query_out, places * dims),
+                           got_pooled = read<float>(problem->pooled, places),
+                           got_token = read<float>(problem->token, places * dims);
+  TokenSelect one = shape;
+  one.tiles = 1;
+  problem->right = true;
+  const std::size_t tile_bytes = tokens * dims * bytes_of(shape.number);
+  for (const std::int64_t tile : sample_of(shape.tiles, 3)) {
+    std::vector<float> own_query(kWindows * dims), own_pooled(kWindows), own_token(kWindows * dims);
+    const std::byte* own = &features[at(tile) * tile_bytes];
+    token_pool_ref(one, own, &map[at(tile) * tokens], own_query.data(), own_pooled.data());
+    token_attend_ref(one, own, &query[at(tile) * kWindows * dims], own_token.data());
+    const float tolerance = tolerance_of(problem->own);
+    problem->right = problem->right &&
+                     agree(got_query, at(tile) * kWindows * dims, own_query, tolerance) &&
+                     agree(got_pooled, at(tile) * kWindows, own_pooled, tolerance) &&
+                     agree(got_token, at(tile) * kWindows * dims, own_token, tolerance);
   }
-  state.SetBytesProcessed(2 * static_cast<std::int64_t>(state.iterations()) *
-                          static_cast<std::int64_t>(problem.features.size()));
+  return problem;
 }
 
-template <Number number>
-void on_cuda(benchmark::State& state) {
-  const Devices devices = cuda_devices();
-  if (devices.found.empty()) return state.SkipWithError(devices.why_none.c_str());
-  if constexpr (kCudaBuilt) {
-    const TokenSelectCase own = case_of(state, number);
-    const TokenSelectProblem problem = problem_of(own);
-    const Results expected = expected_of(own, problem);
-    Results got(own.shape);
-    const Stream stream{.device = Stream::Device::cuda};
-    DeviceMemory features(problem.features.size()), map(problem.map.size() * 4),
-        query(problem.query.size() * 4), query_out(got.query.size() * 4),
-        pooled(got.pooled.size() * 4), token(got.token.size() * 4);
-    features.copy_from(problem.features.data(), problem.features.size());
-    map.copy_from(problem.map.data(), problem.map.size() * 4);
-    query.copy_from(problem.query.data(), problem.query.size() * 4);
-    const auto run = [&] {
-      token_pool(own.shape, features.as<void>(), map.as<float>(), query_out.as<float>(),
-                 pooled.as<float>(), stream);
-      token_attend(own.shape, features.as<void>(), query.as<float>(), token.as<float>(), stream);
-    };
-    run();
-    query_out.copy_to(got.query.data(), got.query.size() * 4);
-    token.copy_to(got.token.data(), got.token.size() * 4);
-    if (!agree(got.query, expected.query, tolerance_of(own)) ||
-        !agree(got.token, expected.token, tolerance_of(own)))
-      return state.SkipWithError("differs from the reference");
-    for (auto _ : state) {
-      run();
-      wait_for(stream);
-    }
-    state.SetBytesProcessed(2 * static_cast<std::int64_t>(state.iterations()) *
-                            static_cast<std::int64_t>(problem.features.size()));
-    state.counters["peak_bytes_per_s"] = devices.found[0].peak_bytes_per_s;
-    state.SetLabel(devices.found[0].name);
-  }
+template <bool kPool>
+void run(benchmark::State& state, Where where, Number number) {
+  TokenSelect shape{.tiles = tiles_of(state), .grid = 27, .dims = dims_of(state), .number = number};
+  shape.scale = 1 / std::sqrt(512.0f);
+  const double tokens = 729.0 * shape.tiles;
+  const double bytes = tokens * shape.dims * double(bytes_of(number)) +
+                       4.0 * kWindows * shape.tiles * shape.dims * (kPool ? 1 : 2) +
+                       (kPool ? 4 * tokens : 0);
+  if (!can_run(state, where, bytes)) return;
+  const Problem& problem = prepared_as<Problem>(state, "token_select", where, number, shape.dims,
+                                                [&] { return made(shape, where); });
+  if (!problem.right) return state.SkipWithError("differs from the reference");
+  time(state, where, {.bytes = bytes},
+       [&] { kPool ? problem.pool(where) : problem.attend(where); });
 }
-
-void shapes(benchmark::internal::Benchmark* bench) {
-  bench->ArgName("tiles")->Arg(1)->Arg(5)->Arg(10)->Arg(37);
-}
-BENCHMARK(on_cpu<Number::f32>)->Name("token_select/cpu/fp32")->Apply(shapes);
-BENCHMARK(on_cpu<Number::bf16>)->Name("token_select/cpu/bf16")->Apply(shapes);
-BENCHMARK(on_cuda<Number::f32>)->Name("token_select/cuda/fp32")->Apply(shapes)->UseRealTime();
-BENCHMARK(on_cuda<Number::bf16>)->Name("token_select/cuda/bf16")->Apply(shapes)->UseRealTime();
 
 }  // namespace
-}  // namespace looktwice::kernels
+
+void add_token_select() {
+  add("token_pool", run<true>, {.dims = {512, 1152}});
+  add("token_attend", run<false>, {.dims = {512, 1152}});
+}
+
+}  // namespace looktwice::kernels::bench

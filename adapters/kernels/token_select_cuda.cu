@@ -1,43 +1,48 @@
-// Pooling and the weighted sums run a thread per column of the features, so that reads are
-// coalesced; scores a warp per token. Features are read once to pool, twice to attend.
+// Pooling and attention read the features from memory once (token_select_tiles.h), sixteen bytes a
+// lane. Attention over more than kMostSharedDims columns, whose queries do not fit in shared
+// memory, takes three plain kernels instead and reads them twice.
 #include "adapters/kernels/cuda_check.cuh"
-#include "adapters/kernels/numbers.cuh"
+#include "adapters/kernels/thread_of_block.cuh"
 #include "adapters/kernels/token_select.h"
+#include "adapters/kernels/token_select_tiles.h"
 
 namespace looktwice::kernels {
 namespace {
-constexpr int kThreads = 128;
-constexpr int kWarp = 32;
+using namespace blocks;
 
-// Block: (columns of the features, tile).
-template <class Element>
+// Grid: (groups of columns, tiles).
+template <int kPack, class Element>
 __global__ void __launch_bounds__(kThreads)
-    pool(int grid, int dims, bool divide, const Element* __restrict__ features,
-         const float* __restrict__ map, float* __restrict__ query, float* __restrict__ pooled) {
-  const int d = blockIdx.x * kThreads + threadIdx.x;
+    pool(const __grid_constant__ PoolArguments asked, const Element* __restrict__ features) {
+  __shared__ PoolShared<kPack> shared;
+  ThreadOfBlock thread;
+  pool_columns<kPack>(thread, asked, features, blockIdx.y, static_cast<int>(blockIdx.x), shared);
+}
+
+// Grid: (slices, tiles).
+template <int kPack, class Element>
+__global__ void __launch_bounds__(kThreads)
+    attend_slices(const __grid_constant__ AttendArguments asked,
+                  const Element* __restrict__ features) {
+  extern __shared__ __align__(16) float rows[];
+  __shared__ AttendShared shared;
+  ThreadOfBlock thread;
+  attend_slice<kPack>(thread, asked, features, blockIdx.y, static_cast<int>(blockIdx.x), shared,
+                      rows, rows + kWindows * asked.dims);
+}
+
+// Grid: (blocks of [4][dims], tiles).
+__global__ void __launch_bounds__(kThreads)
+    join_slices(const __grid_constant__ AttendArguments asked, float* __restrict__ token) {
+  const int at = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
+  if (at >= kWindows * asked.dims) return;
+  ThreadOfBlock thread;
   const std::int64_t tile = blockIdx.y;
-  const int middle = grid / 2, half = (grid + 1) / 2;
-  map += tile * grid * grid;
-  features += tile * grid * grid * dims;
-  float sum[kWindows] = {}, weight[kWindows] = {};
-  for (int y = 0; y < grid; ++y)
-    for (int x = 0; x < grid; ++x) {
-      const int token = y * grid + x;
-      const float m = map[token];
-      const float f =
-          d < dims ? m * float_of(features[static_cast<std::int64_t>(token) * dims + d]) : 0;
-      for (int w = 0; w < kWindows; ++w) {
-        const bool in =
-            (w / 2 == 0 ? y < half : y >= middle) && (w % 2 == 0 ? x < half : x >= middle);
-        weight[w] += in ? m : 0;
-        sum[w] += in ? f : 0;
-      }
-    }
-  const float area = static_cast<float>(half) * static_cast<float>(half);
-  for (int w = 0; w < kWindows; ++w) {
-    if (d < dims) query[(tile * kWindows + w) * dims + d] = sum[w] / (divide ? weight[w] : area);
-    if (d == 0) pooled[tile * kWindows + w] = weight[w] / area;
-  }
+  token[tile * kWindows * asked.dims + at] = joined(thread, asked, tile, at);
+}
+
+bool aligned(const void* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
 }
 
 // score[tile][window][token]; a warp per token.
@@ -109,54 +114,112 @@ unsigned blocks_for(int items) {
   return static_cast<unsigned>((items + kThreads - 1) / kThreads);
 }
 
+// Memory of the queue, given back behind what was asked of it.
+class QueueMemory {
+ public:
+  QueueMemory(std::int64_t floats, cudaStream_t stream) : stream_(stream) {
+    cuda_check(cudaMallocAsync(reinterpret_cast<void**>(&data_),
+                               static_cast<std::size_t>(floats) * sizeof(float), stream),
+               "token_select: memory");
+  }
+  ~QueueMemory() { cudaFreeAsync(data_, stream_); }
+  QueueMemory(const QueueMemory&) = delete;
+  QueueMemory& operator=(const QueueMemory&) = delete;
+  float* get() const { return data_; }
+
+ private:
+  float* data_ = nullptr;
+  cudaStream_t stream_;
+};
+
 template <class Element>
-void attend(const TokenSelect& shape, const Element* features, const float* query, float* score,
-            float* token, cudaStream_t stream) {
+void pool_all(const TokenSelect& shape, const void* data, const PoolArguments& asked,
+              cudaStream_t stream) {
+  constexpr int kPack = Pack<Element>::kSize;
+  const auto* features = static_cast<const Element*>(data);
+  const auto grid = [&](int pack) {
+    const int columns = kWarp * pack;
+    return dim3(static_cast<unsigned>((shape.dims + columns - 1) / columns),
+                static_cast<unsigned>(shape.tiles));
+  };
+  if (shape.dims % kPack == 0 && aligned(features))
+    pool<kPack><<<grid(kPack), kThreads, 0, stream>>>(asked, features);
+  else
+    pool<1><<<grid(1), kThreads, 0, stream>>>(asked, features);
+  cuda_check(cudaGetLastError(), "token_pool_cuda");
+}
+
+template <class Element>
+void attend_in_steps(const TokenSelect& shape, const Element* features, const float* query,
+                     float* token, cudaStream_t stream) {
   const int tokens = shape.grid * shape.grid;
   const auto tiles = static_cast<unsigned>(shape.tiles);
+  const QueueMemory score(std::int64_t{kWindows} * shape.tiles * tokens, stream);
   match<<<dim3(blocks_for(tokens * kWarp), tiles), kThreads, 0, stream>>>(
-      tokens, shape.dims, shape.scale, features, query, score);
+      tokens, shape.dims, shape.scale, features, query, score.get());
   cuda_check(cudaGetLastError(), "token_attend_cuda: match");
-  soften<<<tiles * kWindows, kWarp, 0, stream>>>(tokens, score);
+  soften<<<tiles * kWindows, kWarp, 0, stream>>>(tokens, score.get());
   cuda_check(cudaGetLastError(), "token_attend_cuda: soften");
   gather<<<dim3(blocks_for(shape.dims), tiles), kThreads, 0, stream>>>(tokens, shape.dims, features,
-                                                                       score, token);
+                                                                       score.get(), token);
   cuda_check(cudaGetLastError(), "token_attend_cuda: gather");
+}
+
+template <class Element>
+void attend(const TokenSelect& shape, const void* data, const float* query, float* token,
+            cudaStream_t stream) {
+  const auto* features = static_cast<const Element*>(data);
+  if (shape.dims > kMostSharedDims) return attend_in_steps(shape, features, query, token, stream);
+  constexpr int kPack = Pack<Element>::kSize;
+  AttendArguments asked{.query = query,
+                        .tokens = shape.grid * shape.grid,
+                        .dims = shape.dims,
+                        .slices = 0,
+                        .scale = shape.scale};
+  asked.slices = (asked.tokens + kSliceTokens - 1) / kSliceTokens;
+  const std::int64_t places = std::int64_t{shape.tiles} * asked.slices * kWindows;
+  const QueueMemory memory(places * shape.dims + 2 * places, stream);
+  asked.sums = memory.get();
+  asked.facts = memory.get() + places * shape.dims;
+  const dim3 grid(static_cast<unsigned>(asked.slices), static_cast<unsigned>(shape.tiles));
+  const std::size_t bytes = 2 * sizeof(float) * kWindows * static_cast<std::size_t>(shape.dims);
+  if (shape.dims % kPack == 0 && aligned(features))
+    attend_slices<kPack><<<grid, kThreads, bytes, stream>>>(asked, features);
+  else
+    attend_slices<1><<<grid, kThreads, bytes, stream>>>(asked, features);
+  cuda_check(cudaGetLastError(), "token_attend_cuda");
+  join_slices<<<dim3(blocks_for(kWindows * shape.dims), static_cast<unsigned>(shape.tiles)),
+                kThreads, 0, stream>>>(asked, token);
+  cuda_check(cudaGetLastError(), "token_attend_cuda: join");
 }
 }  // namespace
 
 void token_pool_cuda(const TokenSelect& shape, const void* features, const float* map, float* query,
                      float* pooled, Stream handle) {
-  const dim3 blocks(blocks_for(shape.dims), static_cast<unsigned>(shape.tiles));
-  const auto run = [&](const auto* typed) {
-    pool<<<blocks, kThreads, 0, cuda_stream(handle)>>>(shape.grid, shape.dims, shape.divide, typed,
-                                                       map, query, pooled);
-  };
+  const cudaStream_t stream = cuda_stream(handle);
+  const PoolArguments asked{.map = map,
+                            .query = query,
+                            .pooled = pooled,
+                            .grid = shape.grid,
+                            .dims = shape.dims,
+                            .divide = shape.divide};
   if (shape.number == Number::f32)
-    run(static_cast<const float*>(features));
+    pool_all<float>(shape, features, asked, stream);
   else if (shape.number == Number::bf16)
-    run(static_cast<const __nv_bfloat16*>(features));
+    pool_all<__nv_bfloat16>(shape, features, asked, stream);
   else
-    run(static_cast<const __half*>(features));
-  cuda_check(cudaGetLastError(), "token_pool_cuda");
+    pool_all<__half>(shape, features, asked, stream);
 }
 
 void token_attend_cuda(const TokenSelect& shape, const void* features, const float* query,
                        float* token, Stream handle) {
   const cudaStream_t stream = cuda_stream(handle);
-  float* score = nullptr;
-  const std::size_t bytes = sizeof(float) * kWindows * static_cast<std::size_t>(shape.tiles) *
-                            static_cast<std::size_t>(shape.grid) *
-                            static_cast<std::size_t>(shape.grid);
-  cuda_check(cudaMallocAsync(reinterpret_cast<void**>(&score), bytes, stream),
-             "token_attend_cuda: memory");
   if (shape.number == Number::f32)
-    attend(shape, static_cast<const float*>(features), query, score, token, stream);
+    attend<float>(shape, features, query, token, stream);
   else if (shape.number == Number::bf16)
-    attend(shape, static_cast<const __nv_bfloat16*>(features), query, score, token, stream);
+    attend<__nv_bfloat16>(shape, features, query, token, stream);
   else
-    attend(shape, static_cast<const __half*>(features), query, score, token, stream);
-  cuda_check(cudaFreeAsync(score, stream), "token_attend_cuda: memory");
+    attend<__half>(shape, features, query, token, stream);
 }
 
 void token_mean_cuda(const TokenSelect& shape, const float* token, const float* weight,

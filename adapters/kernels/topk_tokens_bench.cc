@@ -1,10 +1,8 @@
-// Verifies against the reference, then times what ships: bytes/s are those read and written, beside
-// the device's peak.
-#include <benchmark/benchmark.h>
-
+// Verifies against the reference, then times what ships: bytes are weights read and places written.
 #include <string>
 #include <vector>
 
+#include "adapters/kernels/bench.h"
 #include "adapters/kernels/device.h"
 #include "adapters/kernels/topk_tokens.h"
 #include "adapters/kernels/topk_tokens_cases.h"
@@ -39,11 +37,8 @@ void on_cpu(benchmark::State& state) {
   std::vector<std::int32_t> kept(own.expected.size());
   kernel(own.own.shape, own.weight.data(), kept.data());
   if (kept != own.expected) return state.SkipWithError("differs from the reference");
-  for (auto _ : state) {
-    kernel(own.own.shape, own.weight.data(), kept.data());
-    benchmark::DoNotOptimize(kept.data());
-  }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * own.bytes());
+  bench::time(state, bench::Where::cpu, {.bytes = double(own.bytes())},
+              [&] { kernel(own.own.shape, own.weight.data(), kept.data()); });
 }
 
 void on_cuda(benchmark::State& state) {
@@ -61,13 +56,9 @@ void on_cuda(benchmark::State& state) {
     std::vector<std::int32_t> result(own.expected.size());
     kept.copy_to(result.data(), kept_bytes);
     if (result != own.expected) return state.SkipWithError("differs from the reference");
-    for (auto _ : state) {
+    bench::time(state, bench::Where::cuda, {.bytes = double(own.bytes())}, [&] {
       topk_tokens(own.own.shape, weight.as<float>(), kept.as<std::int32_t>(), stream);
-      wait_for(stream);
-    }
-    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * own.bytes());
-    state.counters["peak_bytes_per_s"] = devices.found[0].peak_bytes_per_s;
-    state.SetLabel(devices.found[0].name);
+    });
   }
 }
 
@@ -79,6 +70,6 @@ void shapes(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(on_cpu<topk_tokens_ref>)->Name("topk_tokens/ref")->Apply(shapes);
 BENCHMARK(on_cpu<topk_tokens_cpu>)->Name("topk_tokens/cpu")->Apply(shapes);
-BENCHMARK(on_cuda)->Name("topk_tokens/cuda")->Apply(shapes)->UseRealTime();
+BENCHMARK(on_cuda)->Name("topk_tokens/cuda")->Apply(shapes)->UseManualTime();
 }  // namespace
 }  // namespace looktwice::kernels

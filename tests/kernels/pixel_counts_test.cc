@@ -11,6 +11,7 @@
 #include "adapters/kernels/device.h"
 #include "adapters/kernels/pixel_counter.h"
 #include "adapters/kernels/pixel_counts_cases.h"
+#include "adapters/kernels/pixel_counts_tiles.h"
 
 namespace looktwice::kernels {
 namespace {
@@ -80,6 +81,42 @@ TEST(PixelCounts, ReferenceEqualsDefinitionForAnyChunk) {
           << name_of(own) << " chunk " << chunk;
     }
   }
+}
+
+// The GPU kernel's own search, on the host.
+TEST(PixelCounts, TheSearchOfTheGpuCountsAsTheReferenceDoes) {
+  for (const PixelCase& own : pixel_cases()) {
+    const PixelData data = data_of(own);
+    std::vector<std::uint32_t> chunk;
+    for (std::size_t i = 0; i < data.score.size(); ++i)
+      chunk.push_back(data.mask[i] ? 0 : pixel_key(data.score[i]));
+    std::sort(chunk.begin(), chunk.end());
+    const PixelCounterResult expected = by_definition(data);
+    std::size_t distinct = 0;
+    for (std::size_t i = 0; i < expected.entries.size(); ++i) {
+      const std::uint64_t key = expected.entries[i] >> 32;
+      if (i > 0 && key == expected.entries[i - 1] >> 32) continue;
+      const PixelsAt found =
+          pixels_at(chunk.data(), std::ssize(chunk), static_cast<std::uint32_t>(key));
+      ASSERT_EQ(found.above, expected.above[distinct]) << name_of(own);
+      ASSERT_EQ(found.equal, expected.equal[distinct]) << name_of(own);
+      ++distinct;
+    }
+    ASSERT_EQ(distinct, expected.above.size()) << name_of(own);
+  }
+}
+
+// More pixels than 32 bits can count: each key of 0 .. 9 five billion times.
+TEST(PixelCounts, PlacesAndCountsPassTwoToThe32) {
+  constexpr std::int64_t kEach = 5'000'000'000;
+  struct ManyKeys {
+    std::uint32_t operator[](std::int64_t place) const {
+      return static_cast<std::uint32_t>(place / kEach);
+    }
+  };
+  const PixelsAt found = pixels_at(ManyKeys{}, 10 * kEach, 7);
+  EXPECT_EQ(found.above, 10'000'000'000u);
+  EXPECT_EQ(found.equal, 5'000'000'000u);
 }
 
 TEST(PixelCounts, ThreadsMayAddAtOnce) {

@@ -137,8 +137,9 @@ TEST(TokenSelect, CudaEqualsReference) {
 TEST(TokenSelect, ShapesOutsideTheLimitsAreRefused) {
   const Floats some(8);
   Selected got = room_for({.grid = 1});
-  for (const TokenSelect& shape : {TokenSelect{.tiles = 0}, TokenSelect{.grid = 0},
-                                   TokenSelect{.grid = kMostGrid + 1}, TokenSelect{.dims = 0}})
+  for (const TokenSelect& shape :
+       {TokenSelect{.tiles = 0}, TokenSelect{.tiles = kMostTiles + 1}, TokenSelect{.grid = 0},
+        TokenSelect{.grid = kMostGrid + 1}, TokenSelect{.dims = 0}})
     EXPECT_THROW(token_pool(shape, some.data(), some.data(), got.query.data(), got.pooled.data()),
                  std::invalid_argument);
 }
