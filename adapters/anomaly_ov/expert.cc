@@ -148,8 +148,9 @@ at::Tensor Expert::matched_at_once(const nn::SiglipFeatures& features,
                            .dims = static_cast<int>(dims_),
                            .number = number_of(final.scalar_type()),
                            .selected = options_.variant == Variant::released ? 1 : 0};
+  const kernels::Stream stream = nn::stream_of(final.device());
   if (final.device().is_cpu() || levels_.size() > kernels::kMostFusedLevels ||
-      !kernels::ltfm_fused_refusal(shape).empty())
+      !kernels::ltfm_fused_refusal(shape, stream).empty())
     return {};
   std::vector<at::Tensor> kept;  // until the kernel is asked for; its memory is the queue's then
   std::vector<const void*> rows, weights;
@@ -165,8 +166,7 @@ at::Tensor Expert::matched_at_once(const nn::SiglipFeatures& features,
     if (reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % 16 != 0) return {};
   at::Tensor map = at::empty({final.size(0), final.size(1)}, prompts.options());
   kernels::ltfm_fused(shape, rows.data(), weights.data(), biases.data(),
-                      prompts.const_data_ptr<float>(), map.mutable_data_ptr<float>(),
-                      nn::stream_of(final.device()));
+                      prompts.const_data_ptr<float>(), map.mutable_data_ptr<float>(), stream);
   return map;
 }
 

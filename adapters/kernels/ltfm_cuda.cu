@@ -74,6 +74,7 @@ void launch(const LtfmArguments& asked, const void* data, cudaStream_t stream) {
 
 void ltfm_cuda(const Ltfm& shape, const void* features, const float* bias, const float* prompts,
                float* map, Stream handle) {
+  const DeviceOf device(handle);
   const cudaStream_t stream = cuda_stream(handle);
   float* difference = nullptr;
   const std::size_t bytes =

@@ -11,7 +11,7 @@
 
 namespace looktwice::kernels {
 
-std::string ltfm_fused_device_refusal();  // ltfm_fused_cuda.cu
+std::string ltfm_fused_device_refusal(Stream stream);  // ltfm_fused_cuda.cu
 
 namespace {
 
@@ -105,14 +105,14 @@ void ltfm_fused_cpu(const LtfmFused& shape, const void* const* features, const v
     match<F16>(shape, features, weights, biases, prompts, map);
 }
 
-std::string ltfm_fused_refusal(const LtfmFused& shape) {
+std::string ltfm_fused_refusal(const LtfmFused& shape, [[maybe_unused]] Stream stream) {
   if constexpr (!kCudaBuilt) return cuda_devices().why_none;
   if (static_cast<std::size_t>(shape.hidden) * bytes_of(shape.number) % 16 != 0)
     return "rows of " + std::to_string(shape.hidden) + " " + name_of(shape.number) +
            " do not start at multiples of 16 bytes";
-  if (static_cast<std::int64_t>(shape.tiles) * shape.tokens > (std::int64_t{1} << 30))
-    return "more than 2^30 rows";
-  if constexpr (kCudaBuilt) return ltfm_fused_device_refusal();
+  if (static_cast<std::int64_t>(shape.tiles) * shape.tokens > (std::int64_t{1} << 29))
+    return "more than 2^29 rows";
+  if constexpr (kCudaBuilt) return ltfm_fused_device_refusal(stream);
 }
 
 void ltfm_fused(const LtfmFused& shape, const void* const* features, const void* const* weights,
@@ -127,7 +127,7 @@ void ltfm_fused(const LtfmFused& shape, const void* const* features, const void*
         std::to_string(shape.selected));
   if (stream.device != Stream::Device::cuda)
     return ltfm_fused_cpu(shape, features, weights, biases, prompts, map);
-  if (const std::string why = ltfm_fused_refusal(shape); !why.empty())
+  if (const std::string why = ltfm_fused_refusal(shape, stream); !why.empty())
     throw std::invalid_argument("ltfm_fused: " + why);
   for (int level = 0; level < shape.levels; ++level)
     for (const void* rows : {features[level], weights[level]})

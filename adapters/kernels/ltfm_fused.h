@@ -31,7 +31,8 @@ inline constexpr int kMostFusedLevels = 8, kMostFusedWidth = 65536;
 
 // Why the GPU kernel cannot take this shape; empty when it can. Then do the product with a library
 // and the matching with ltfm(). Rows of features must start at multiples of 16 bytes.
-std::string ltfm_fused_refusal(const LtfmFused& shape);
+std::string ltfm_fused_refusal(const LtfmFused& shape,
+                               Stream stream = {.device = Stream::Device::cuda});
 
 // features[levels] point to [rows][hidden], weights[levels] to [dims][hidden], biases[levels] to
 // [dims] (biases null: none); the arrays of pointers are the host's. prompts[levels][2][dims] ->

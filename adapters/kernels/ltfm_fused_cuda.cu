@@ -183,7 +183,8 @@ int attribute(cudaDeviceAttr name) {
 }
 }  // namespace
 
-std::string ltfm_fused_device_refusal() {
+std::string ltfm_fused_device_refusal(Stream stream) {
+  const DeviceOf device(stream);
   const int has = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   if (has >= kSharedBytes<float>) return {};
   return "it needs " + std::to_string(kSharedBytes<float>) +
@@ -193,6 +194,7 @@ std::string ltfm_fused_device_refusal() {
 void ltfm_fused_cuda(const LtfmFused& shape, const void* const* features,
                      const void* const* weights, const float* const* biases, const float* prompts,
                      float* map, Stream handle) {
+  const DeviceOf device(handle);
   const cudaStream_t stream = cuda_stream(handle);
   Arguments asked = {};
   for (int level = 0; level < shape.levels; ++level) {

@@ -10,6 +10,7 @@ struct Stream {
   enum class Device { cpu, cuda };
   Device device = Device::cpu;
   void* handle = nullptr;
+  int number = -1;  // of the CUDA device whose queue it is; -1: the current one
 };
 
 }  // namespace looktwice::kernels

@@ -196,6 +196,7 @@ void attend(const TokenSelect& shape, const void* data, const float* query, floa
 
 void token_pool_cuda(const TokenSelect& shape, const void* features, const float* map, float* query,
                      float* pooled, Stream handle) {
+  const DeviceOf device(handle);
   const cudaStream_t stream = cuda_stream(handle);
   const PoolArguments asked{.map = map,
                             .query = query,
@@ -213,6 +214,7 @@ void token_pool_cuda(const TokenSelect& shape, const void* features, const float
 
 void token_attend_cuda(const TokenSelect& shape, const void* features, const float* query,
                        float* token, Stream handle) {
+  const DeviceOf device(handle);
   const cudaStream_t stream = cuda_stream(handle);
   if (shape.number == Number::f32)
     attend<float>(shape, features, query, token, stream);
@@ -224,6 +226,7 @@ void token_attend_cuda(const TokenSelect& shape, const void* features, const flo
 
 void token_mean_cuda(const TokenSelect& shape, const float* token, const float* weight,
                      float* global, Stream handle) {
+  const DeviceOf device(handle);
   mean<<<blocks_for(shape.dims), kThreads, 0, cuda_stream(handle)>>>(
       kWindows * shape.tiles, shape.dims, token, weight, global);
   cuda_check(cudaGetLastError(), "token_mean_cuda");

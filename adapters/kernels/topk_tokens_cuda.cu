@@ -78,6 +78,7 @@ __global__ void __launch_bounds__(kThreads)
 
 void topk_tokens_cuda(const TopkTokens& shape, const float* weight, std::int32_t* kept,
                       Stream stream) {
+  const DeviceOf device(stream);
   select<<<shape.images, kThreads, 0, cuda_stream(stream)>>>(shape.tokens, shape.k, weight, kept);
   cuda_check(cudaGetLastError(), "topk_tokens_cuda");
 }

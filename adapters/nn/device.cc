@@ -76,7 +76,9 @@ const char* name_of(at::ScalarType type) {
 kernels::Stream stream_of(at::Device device) {
   if (!device.is_cuda()) return {};
   const c10::Stream stream = c10::impl::VirtualGuardImpl(at::kCUDA).getStream(device);
-  return {.device = kernels::Stream::Device::cuda, .handle = stream.native_handle()};
+  return {.device = kernels::Stream::Device::cuda,
+          .handle = stream.native_handle(),
+          .number = stream.device_index()};
 }
 
 void use_threads(int threads) {
