@@ -67,7 +67,7 @@ Table files_of(const BenchComparison& comparison) {
                    {.title = "Processor or device", .may_shorten = true, .key = "device"}};
   for (const auto& [which, file] : {std::pair{"A", &comparison.a}, std::pair{"B", &comparison.b}}) {
     std::string device = context_of(*file, "device");
-    if (device == "-") device = context_of(*file, "processor");
+    if (device == "-" || device == "none") device = context_of(*file, "processor");
     table.rows.push_back({{.text = which},
                           {.text = file->path.string()},
                           {.text = context_of(*file, "date")},
