@@ -252,6 +252,19 @@ TEST_F(BenchCompare, HostileNamesAreTextEverywhere) {
   EXPECT_EQ(Json::parse(render(done, Format::json))["benchmarks"][0]["name"], name);
 }
 
+TEST_F(BenchCompare, WithoutADeviceTheProcessorIsNamed) {
+  Json a = Json::array(), own = context();
+  add(a, "x", 10);
+  own["device"] = "none";
+  const BenchFile one = file("a", a, own);
+  const BenchComparison done = compare_benchmarks(one, one, {});
+  EXPECT_NE(render(done, Format::terminal).find("Some CPU"), std::string::npos);
+  own["device"] = "NVIDIA H200";
+  const BenchFile gpu = file("b", a, own);
+  EXPECT_NE(render(compare_benchmarks(gpu, gpu, {}), Format::terminal).find("NVIDIA H200"),
+            std::string::npos);
+}
+
 TEST_F(BenchCompare, JsonSaysAll) {
   Json a = Json::array(), b = Json::array();
   add(a, "x", 10);
