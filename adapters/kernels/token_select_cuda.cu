@@ -171,11 +171,11 @@ void attend(const TokenSelect& shape, const void* data, const float* query, floa
   const auto* features = static_cast<const Element*>(data);
   if (shape.dims > kMostSharedDims) return attend_in_steps(shape, features, query, token, stream);
   constexpr int kPack = Pack<Element>::kSize;
-  AttendArguments asked{.query = query,
-                        .tokens = shape.grid * shape.grid,
-                        .dims = shape.dims,
-                        .slices = 0,
-                        .scale = shape.scale};
+  AttendArguments asked = {};
+  asked.query = query;
+  asked.tokens = shape.grid * shape.grid;
+  asked.dims = shape.dims;
+  asked.scale = shape.scale;
   asked.slices = (asked.tokens + kSliceTokens - 1) / kSliceTokens;
   const std::int64_t places = std::int64_t{shape.tiles} * asked.slices * kWindows;
   const QueueMemory memory(places * shape.dims + 2 * places, stream);
