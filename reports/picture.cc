@@ -105,6 +105,10 @@ void add_picture(SamplePicture& shown, const Outcome& outcome, const fs::path& r
   shown.picture = without_needless_colour(downscaled(image, side));
 }
 
+AnomalyMap map_in(const fs::path& file) {
+  return anomaly_map(npy_array(file_bytes(file, kLargestMap)));
+}
+
 void add_map(SamplePicture& shown, const Outcome& outcome, const fs::path& run, int side) {
   if (outcome.map.empty()) return;
   const auto file = file_beneath(run, outcome.map);
@@ -112,7 +116,7 @@ void add_map(SamplePicture& shown, const Outcome& outcome, const fs::path& run, 
     shown.problem = "its map lies outside the run folder";
     return;
   }
-  const AnomalyMap map = anomaly_map(npy_array(file_bytes(*file, kLargestMap)));
+  const AnomalyMap map = map_in(*file);
   const auto [low, high] = std::minmax_element(map.values.begin(), map.values.end());
   shown.low = *low;
   shown.high = *high;
@@ -222,6 +226,16 @@ SamplePicture sample_picture(const Outcome& outcome, const fs::path& root, const
     shown.problem = error.what();
   }
   return shown;
+}
+
+std::optional<std::pair<float, float>> map_range(const Outcome& outcome, const fs::path& run) try {
+  const auto file = file_beneath(run, outcome.map);
+  if (!file) return {};
+  const AnomalyMap map = map_in(*file);
+  const auto [low, high] = std::minmax_element(map.values.begin(), map.values.end());
+  return std::pair{*low, *high};
+} catch (const std::exception&) {
+  return {};
 }
 
 }  // namespace looktwice::reports

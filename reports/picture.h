@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "harness/core/image.h"
 #include "harness/core/sample.h"
@@ -39,5 +40,9 @@ struct SamplePicture {
 // root: folder of the data set; run: folder of the maps. Never throws for what it finds in files.
 SamplePicture sample_picture(const Outcome& outcome, const std::filesystem::path& root,
                              const std::filesystem::path& run, const ImageCodec& codec, int side);
+
+// The least and the largest value of a sample's map; nothing where it cannot be read.
+std::optional<std::pair<float, float>> map_range(const Outcome& outcome,
+                                                 const std::filesystem::path& run);
 
 }  // namespace looktwice::reports

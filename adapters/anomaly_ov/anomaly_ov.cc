@@ -2,15 +2,16 @@
 // answers in words. The language model is loaded when a question first wants words. Not here:
 // reference pictures, which this model does not use.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <exception>
 #include <list>
+#include <optional>
 
 #include "adapters/anomaly_ov/language.h"
 #include "adapters/anomaly_ov/prompt.h"
 #include "adapters/anomaly_ov/vision.h"
 #include "adapters/nn/device.h"
+#include "adapters/nn/stage_clock.h"
 #include "harness/core/adapter.h"
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
@@ -24,6 +25,7 @@ struct Options {
   std::filesystem::path checkpoint = {}, expert = {}, vision = {};
   std::string dtype = "fp32", score_dtype = "fp32", variant = "released", score = "sigmoid",
               map = "whole";
+  int max_new_tokens = 0;
   bool words = true, look_back = true, split_prompts = true, q_former = true, pre_resize = true;
 
   void visit(auto&& option) {
@@ -36,12 +38,15 @@ struct Options {
     option("variant", variant,
            "released (as the published weights were trained) or paper (its equations)");
     option("score", score,
-           "sigmoid (as published, ties when very sure) or logit (the same order, no ties)");
+           "sigmoid (as published, ties when very sure) or logit (the same order, no ties; its "
+           "threshold is --threshold 0)");
     option("map", map,
            "whole (of the whole picture, 27x27) or tiles (of its tiles at their own aspect)");
     option("words", words,
            "false: score and map alone, all that zero-shot detection needs; the language model is "
            "never read");
+    option("max_new_tokens", max_new_tokens,
+           "no answer is longer; 0: as the task says (4096 for VisA-D&R)");
     option("look_back", look_back,
            "false: ablation of the paper's table 1, no class of the picture");
     option("split_prompts", split_prompts, "false: ablation, no positive and negative embedding");
@@ -57,6 +62,8 @@ void check_word(const char* name, const std::string& word, const char* one, cons
 }
 
 VisionOptions vision_options(const Options& options, const Setting& setting) {
+  if (options.max_new_tokens < 0)
+    throw Error(Kind::usage, "model anomaly_ov: max_new_tokens must be 0 or more");
   check_word("variant", options.variant, "released", "paper");
   check_word("score", options.score, "sigmoid", "logit");
   check_word("map", options.map, "whole", "tiles");
@@ -120,6 +127,7 @@ class AnomalyOv final : public Adapter {
     Memory memory = {};
     std::vector<std::int32_t> prompt = {};
     std::vector<Span> spans = {};
+    std::optional<nn::StageClock> projecting = {};  // read when the answer is there
     bool wants_map = false;
   };
 
@@ -144,15 +152,16 @@ class AnomalyOv final : public Adapter {
     const bool well = attempted(reply, [&] {
       if (in_words) return ask(request);
       Memory memory;
-      see(request, memory, reply.spans, false);
+      see(request, memory, reply.spans, nullptr);
       fill(reply, memory, request.question.wanted.map);
     });
     if (!well || !in_words) outbox.push(std::move(reply));
   }
 
-  // Score, map and, for words, the tokens of a picture.
-  void see(const Request& request, Memory& memory, std::vector<Span>& spans, bool in_words) {
-    const auto start = std::chrono::steady_clock::now();
+  // Score, map and, where `projecting` is there, the tokens of a picture for words.
+  void see(const Request& request, Memory& memory, std::vector<Span>& spans,
+           std::optional<nn::StageClock>* projecting) {
+    const std::int64_t start_ns = nn::steady_ns();
     Image image = request.image.decode();
     if (options_.pre_resize) image = pre_resized(std::move(image));
     const Tiles tiles = tiles_of(image, static_cast<int>(vision_.shape().image));
@@ -163,22 +172,15 @@ class AnomalyOv final : public Adapter {
       throw Error(Kind::model,
                   "the score is not finite: weights that do not fit, or a range that " +
                       options_.dtype + " lacks");
-    if (in_words || request.question.wanted.map) memory.map = map_of(tiles, sight);
+    if (projecting || request.question.wanted.map) memory.map = map_of(tiles, sight);
     spans = std::move(sight.spans);
     // Decoding and cutting belong to what "preprocess" already times.
-    const auto start_ns =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(start.time_since_epoch()).count();
     spans.front().duration_ns += spans.front().start_ns - start_ns;
     spans.front().start_ns = start_ns;
-    if (!in_words) return;
-    const auto before = std::chrono::steady_clock::now();
+    if (!projecting) return;
+    projecting->emplace(device_);
     memory.tokens = language_->picture(vision_, tiles, sight);
-    spans.push_back(
-        {.name = "projector",
-         .start_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(before.time_since_epoch())
-                         .count(),
-         .duration_ns =
-             std::chrono::nanoseconds(std::chrono::steady_clock::now() - before).count()});
+    (*projecting)->end("projector");
   }
 
   void ask(const Request& request) {
@@ -194,7 +196,7 @@ class AnomalyOv final : public Adapter {
       open.memory = std::move(*known);
       memories_.erase(known);
     } else {
-      see(request, open.memory, open.spans, true);
+      see(request, open.memory, open.spans, &open.projecting);
     }
     const Question& question = request.question;
     std::string text = question.text;
@@ -211,7 +213,10 @@ class AnomalyOv final : public Adapter {
                      .seed = question.decoding.seed},
         .stream = std::stoull(sha256(request.key).substr(0, 16), nullptr, 16),
         .stop_ids = language_->config().stop_ids,
-        .most_tokens = std::max(1, question.decoding.max_new_tokens)};
+        .most_tokens =
+            std::max(1, options_.max_new_tokens > 0
+                            ? std::min(options_.max_new_tokens, question.decoding.max_new_tokens)
+                            : question.decoding.max_new_tokens)};
     writer_->add(std::move(task));
     open_.emplace(last_tag_, std::move(open));
   }
@@ -233,6 +238,8 @@ class AnomalyOv final : public Adapter {
       if (!stop.empty()) reply.text.resize(std::min(reply.text.find(stop), reply.text.size()));
     reply.usage = {.input_tokens = done.prompt_tokens,
                    .output_tokens = static_cast<std::int64_t>(done.ids.size())};
+    if (open.projecting)
+      for (Span& span : open.projecting->spans()) reply.spans.push_back(std::move(span));
     reply.spans.insert(reply.spans.end(), done.spans.begin(), done.spans.end());
     if (!done.stopped) reply.facts["finish"] = "length";
     open.memory.ids = std::move(open.prompt);

@@ -5,21 +5,15 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 
 #include "adapters/imaging/normalise.h"
+#include "adapters/nn/stage_clock.h"
 #include "harness/core/error.h"
 
 namespace looktwice::anomaly_ov {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-std::int64_t nanoseconds(Clock::duration time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
-}
 
 // One value per kind of part of the checkpoint.
 constexpr const char* kVisionPrefixes[] = {"model.vision_tower.", "model.mm_projector.",
@@ -103,24 +97,18 @@ at::Tensor Vision::pixels(const Tiles& tiles) const {
 Sight Vision::look(const Tiles& tiles) const {
   const c10::InferenceMode guard;
   Sight sight;
-  auto before = Clock::now();
-  const auto note = [&](const char* name) {
-    const auto now = Clock::now();
-    sight.spans.push_back({.name = name,
-                           .start_ns = nanoseconds(before.time_since_epoch()),
-                           .duration_ns = nanoseconds(now - before)});
-    before = now;
-  };
+  nn::StageClock clock(parts_->options.device);
   const at::Tensor own = pixels(tiles);
-  note("preprocess");
+  clock.end("preprocess");
   sight.features = parts_->siglip->features(own, parts_->options.levels);
-  note("vision");
+  clock.end("vision");
   sight.expertise = parts_->expert->match(sight.features);
-  note("ltfm");
+  clock.end("ltfm");
   parts_->expert->select(sight.features, sight.expertise);
   sight.logit = sight.expertise.logit.item<double>();  // waits for a GPU
   sight.score = 1 / (1 + std::exp(-sight.logit));
-  note("select");
+  clock.end("select");
+  sight.spans = clock.spans();
   return sight;
 }
 

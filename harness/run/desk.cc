@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "harness/core/error.h"
+#include "harness/core/hash.h"
 #include "harness/core/text.h"
 #include "harness/run/map_file.h"
 
@@ -30,24 +31,6 @@ std::string flaw_of(const Prediction& p) {
     return "the map holds " + std::to_string(*bad) + " at index " +
            std::to_string(bad - map.values.begin()) + ", expected finite numbers";
   return {};
-}
-
-std::string timing_line(const std::string& key, std::chrono::nanoseconds latency,
-                        const std::vector<Span>& spans) {
-  std::string line = R"({"key":")" + key + R"(","latency_ns":)" + std::to_string(latency.count());
-  if (!spans.empty()) {
-    line += R"(,"spans":[)";
-    for (const Span& span : spans) {
-      if (line.back() == '}') line += ',';
-      std::string name;
-      for (const char c : span.name)
-        name += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_';
-      line += R"({"name":")" + name + R"(","start_ns":)" + std::to_string(span.start_ns) +
-              R"(,"duration_ns":)" + std::to_string(span.duration_ns) + "}";
-    }
-    line += ']';
-  }
-  return line + '}';
 }
 
 }  // namespace
@@ -109,7 +92,11 @@ std::optional<Desk::Open> Desk::next_sample() {
 }
 
 Picture Desk::picture_of(const Task& task, const ImageFile& file, const PictureRule& rule) const {
-  return {neutral_name(task.root, file, rule), file, codec_, rule};
+  std::string name = neutral_name(task.root, file, rule);
+  if (!options_.picture_salt.empty() && !name.empty())
+    name.replace(0, std::min<std::size_t>(16, name.size()),
+                 sha256(options_.picture_salt + name).substr(0, 16));
+  return {std::move(name), file, codec_, rule};
 }
 
 Request Desk::request_of(const Open& open) const {
@@ -216,7 +203,20 @@ void Desk::record(const Open& open, Prediction& prediction) {
   }
   const Sample& sample = tasks_[open.task].samples[open.sample];
   journal_.append(json_of(prediction, sample.id, map), files, prediction.paid);
-  timing_.append(timing_line(prediction.key, pushed - open.taken, prediction.spans));
+  const auto ns = [](auto time) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+  };
+  const store::Timing timing{.key = prediction.key,
+                             .taken_ns = ns(open.taken.time_since_epoch()),
+                             .latency_ns = ns(pushed - open.taken),
+                             .status = prediction.status,
+                             .usage = prediction.usage,
+                             .spans = prediction.spans};
+  timing_.append(json_of(timing));
+  if (options_.timed) {
+    const std::lock_guard hold(mutex_);
+    options_.timed(timing);
+  }
 }
 
 void Desk::push(Prediction prediction) {

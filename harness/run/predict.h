@@ -13,6 +13,7 @@
 #include "harness/run/stop.h"
 #include "harness/run/task.h"
 #include "harness/store/run_folder.h"
+#include "harness/store/timing.h"
 
 namespace looktwice::run {
 
@@ -29,7 +30,9 @@ struct PredictOptions {
   bool half_maps = false;               // maps as float16
   std::int64_t max_failed = -1;         // stop when more samples failed; negative: never
   const StopFlag* stop = nullptr;
-  std::function<void(const Progress&)> progress = {};  // at most ten times a second
+  std::string picture_salt = {};  // into the names of pictures; other salt, other names
+  std::function<void(const store::Timing&)> timed = {};  // of each answer, in the order they come
+  std::function<void(const Progress&)> progress = {};    // at most ten times a second
 };
 
 struct PredictResult {

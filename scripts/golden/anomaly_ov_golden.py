@@ -176,27 +176,30 @@ def pooled(values):
     return np.stack([values[rows][:, columns].mean((0, 1)) for rows in (low, high) for columns in (low, high)])
 
 
-def expert(model, weights, features):
+def expert(model, weights, features, paper=False, look_back=True, split=True, q_former=True):
+    """paper: equations 3 to 9 as printed. The others: ablations of table 1, a part of a trained model switched off."""
     final, tiles = features["final"], len(features["final"])
     out = {}
     pool = linear(weights, "pooling_layer.0", final[0].T)[:, 0]
     own_class = linear(weights, "class_predictor.2", gelu(linear(weights, "class_predictor.0", pool)))
     levels = []
     for place, level in enumerate(LEVELS):
-        prompts = [
-            linear(weights, f"prompt_adaptors.{place}", np.concatenate([np.float64(weights[sign + "_embedding"][0]), own_class]))
-            for sign in ("positive", "negative")
-        ]
+        prompts = []
+        for sign in ("positive", "negative"):
+            own = np.float64(weights[sign + "_embedding"][0]) * (1 if split else 0)
+            apart = paper and sign == "negative" and f"negative_prompt_adaptors.{place}.weight" in weights
+            layer = ("negative_" if apart else "") + f"prompt_adaptors.{place}"
+            prompts.append(linear(weights, layer, np.concatenate([own, own_class * (1 if look_back else 0)])))
         cosines = unit(linear(weights, f"siglip_adaptors.{place}", features[f"level{level}"])) @ unit(np.stack(prompts)).T
-        levels.append(softmax(100 * cosines)[..., 1])
+        levels.append(softmax(100 * cosines)[..., 0 if paper else 1])
     maps = np.stack(levels, 1)
     mean = maps.mean(1)
     in_tile = np.stack([pooled(m.reshape(GRID, GRID)) for m in mean])
     grids = (final * mean[..., None]).reshape(tiles, GRID, GRID, HIDDEN)
-    query = np.stack([pooled(g) for g in grids]) / in_tile[..., None]
+    query = np.stack([pooled(g) for g in grids]) / (1 if paper else in_tile[..., None])
     scores = linear(weights, "q_former.query_proj", query) @ linear(weights, "q_former.key_proj", final).transpose(0, 2, 1)
-    tokens = softmax(scores / math.sqrt(ATTENTION)) @ final
-    weight = in_tile * mean.mean(1)[:, None]
+    tokens = softmax(scores / math.sqrt(ATTENTION)) @ final if q_former else query
+    weight = in_tile * (1 if paper else mean.mean(1)[:, None])
     whole = (tokens * weight[..., None]).sum((0, 1)) / weight.sum()
     logit = linear(weights, "final_predictor.2", gelu(linear(weights, "final_predictor.0", whole)))
     project = lambda x: linear(model, "model.mm_projector.2", gelu(linear(model, "model.mm_projector.0", x)))  # noqa: E731
@@ -209,6 +212,17 @@ def expert(model, weights, features):
     out["global_token"], out["score_logit"], out["score"] = whole.reshape(1, 1, -1), logit, 1 / (1 + np.exp(-logit))
     out["projected_local"], out["projected_global"] = project(tokens), project(whole).reshape(1, -1)
     return out
+
+
+SWITCHES = {
+    "paper": {"paper": True},
+    "no_look_back": {"look_back": False},
+    "no_split": {"split": False},
+    "no_q_former": {"q_former": False},
+    "paper_no_look_back": {"paper": True, "look_back": False},
+    "paper_no_q_former": {"paper": True, "q_former": False},
+    "nothing": {"look_back": False, "split": False, "q_former": False},
+}
 
 
 def picture(width, height):
@@ -242,18 +256,31 @@ def main():
     (folder / "checkpoint/config.json").write_text(json.dumps(config, indent=1) + "\n")
     write(folder / "checkpoint/model.safetensors", model)
     write(folder / "checkpoint/anomaly_expert.safetensors", own)
-    tiles, hidden, stages = {}, {}, {}
+    tiles, hidden, stages, seen = {}, {}, {}, {}
     for name, size in {"strip": (331, 77), "tall": (120, 310), "dot": (23, 19)}.items():
         shown = picture(*size)
         shown.save(folder / f"images/{name}.png")
         pixels = tiles_of(shown)
         tiles[f"{name}.f32_rows"] = pixels[:, :, 7::50]
-        features = siglip(model, pixels)
+        features = seen[name] = siglip(model, pixels)
         hidden.update({f"{name}.{what}.every9th": value[:, ::9] for what, value in features.items()})
         stages.update({f"{name}.{what}": value for what, value in expert(model, own, features).items()})
     write(folder / "tiles.safetensors", tiles)
     write(folder / "siglip.safetensors", hidden)
     write(folder / "expert.safetensors", stages)
+    # Variants and ablations: what the switches make of the same weights, and of weights with a negative prompt layer of its
+    # own, drawn last so that what is above stays as it is.
+    apart = {**own}
+    for level in range(len(LEVELS)):
+        apart.update(linear_weights(f"negative_prompt_adaptors.{level}", DIMS, DIMS + CLASSES))
+    write(folder / "expert_with_negative_prompts.safetensors", apart)
+    switched = {}
+    for name, features in seen.items():
+        for switch, options in {**SWITCHES, "released": {}, "paper_apart": {"paper": True}}.items():
+            found = expert(model, apart if switch == "paper_apart" else own, features, **options)
+            for what in ("anomaly_map", "score_logit", "global_token", "q_former_out"):
+                switched[f"{name}.{switch}.{what}"] = found[what][:, ::3] if what == "anomaly_map" else found[what]
+    write(folder / "switches.safetensors", switched)
 
 
 if __name__ == "__main__":

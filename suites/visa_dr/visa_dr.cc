@@ -105,7 +105,7 @@ class Detection final : public Suite {
     if (!turns.empty()) return {};
     return Question{.system = kDrSystem,
                     .text = kQuestion,
-                    .wanted = {.score = true, .text = true},
+                    .wanted = {.score = true, .map = true, .text = true},
                     .pictures = kDrPictures};
   }
 

@@ -273,6 +273,50 @@ TEST(Percentile, EqualsNumpy) {
   EXPECT_THROW(percentile({}, 0.5), std::invalid_argument);
 }
 
+// The chance that the order statistics hold the percentile of any continuous distribution is a sum
+// of binomial terms: exact, no draw.
+TEST(Percentile, IntervalsHoldTheTruthAtTheirLevelAndNoShorterOneDoes) {
+  for (const int n : {5, 10, 20, 100, 367, 368, 1000})
+    for (const double share : {0.5, 0.9, 0.99})
+      for (const double level : {0.9, 0.95}) {
+        std::vector<double> sorted;
+        for (int i = 1; i <= n; ++i) sorted.push_back(i);
+        const PercentileInterval made = percentile_interval(sorted, share, level);
+        const double tail = (1 - level) / 2;
+        const auto below = [&](std::int64_t k) {  // P(fewer than k draws lie below it)
+          double sum = 0;
+          for (std::int64_t i = 0; i < k; ++i) {
+            const auto d = static_cast<double>(i), rest = static_cast<double>(n - i);
+            sum += std::exp(std::lgamma(n + 1.0) - std::lgamma(d + 1) - std::lgamma(rest + 1) +
+                            d * std::log(share) + rest * std::log1p(-share));
+          }
+          return sum;
+        };
+        if (made.low_rank > 0) {
+          EXPECT_EQ(*made.low, static_cast<double>(made.low_rank));
+          EXPECT_LE(below(made.low_rank), tail);
+        }
+        EXPECT_GT(below(made.low_rank + 1), tail) << n << " " << share;
+        if (made.high_rank > 0) {
+          EXPECT_EQ(*made.high, static_cast<double>(made.high_rank));
+          EXPECT_LE(1 - below(made.high_rank), tail);
+          EXPECT_GT(1 - below(made.high_rank - 1), tail) << n << " " << share;
+        } else {
+          EXPECT_GT(std::pow(share, n), tail) << "not even the largest is sure enough";
+        }
+      }
+}
+
+TEST(Percentile, IntervalsOfTheMedianAreThoseOfTheTables) {
+  std::vector<double> ten(10), twenty(20);
+  EXPECT_EQ(percentile_interval(ten, 0.5).low_rank, 2);  // David and Nagaraja 2003, section 7.1
+  EXPECT_EQ(percentile_interval(ten, 0.5).high_rank, 9);
+  EXPECT_EQ(percentile_interval(twenty, 0.5).low_rank, 6);
+  EXPECT_EQ(percentile_interval(twenty, 0.5).high_rank, 15);
+  EXPECT_FALSE(percentile_interval({}, 0.5).low);
+  EXPECT_THROW(percentile_interval(ten, 1), std::invalid_argument);
+}
+
 TEST(Power, EqualsStatsmodels) {
   each_line("samples_for_paired_rates", [](const std::vector<double>& g) {
     EXPECT_EQ(samples_for_paired_rates(g[0], g[1]), whole(g[2]));

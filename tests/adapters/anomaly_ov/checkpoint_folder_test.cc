@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
+#include <map>
 
 #include "adapters/anomaly_ov/vision.h"
 #include "tests/support/files.h"
 #include "tests/support/refusal.h"
+#include "tests/support/safetensors.h"
 
 namespace looktwice::anomaly_ov {
 namespace {
@@ -87,6 +90,94 @@ TEST_F(Folders, AllThatDoesNotFitIsToldAtOnce) {
   EXPECT_TRUE(names_all(
       error, {"2 missing", "layers.3.mlp.fc1.weight", "model.image_newline", "1 unknown", "fc9"}))
       << error;
+}
+
+// Tensors of a file under other names; more: name -> shape, filled with zeros.
+void rewrite(const fs::path& from, const fs::path& to,
+             const std::function<std::string(const std::string&)>& name_of,
+             const std::map<std::string, int>& more = {}) {
+  const test::Safetensors file(from);
+  std::string header = "{", data;
+  const auto add = [&](const std::string& name, const std::string& type, const std::string& shape,
+                       const std::string& bytes) {
+    header += (header.size() > 1 ? ",\"" : "\"") + name + R"(":{"dtype":")" + type +
+              R"(","shape":)" + shape + R"(,"data_offsets":[)" + std::to_string(data.size()) + "," +
+              std::to_string(data.size() + bytes.size()) + "]}";
+    data += bytes;
+  };
+  for (const auto& [name, tensor] : file.all()) {
+    const std::string renamed = name_of(name);
+    if (renamed.empty()) continue;
+    std::string shape;
+    for (const std::int64_t size : tensor.shape)
+      shape += (shape.empty() ? "" : ",") + std::to_string(size);
+    add(renamed, tensor.type, "[" + shape + "]",
+        {reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()});
+  }
+  for (const auto& [name, count] : more)
+    add(name, "F32", "[" + std::to_string(count) + "]",
+        std::string(4 * static_cast<std::size_t>(count), '\0'));
+  header += "}";
+  const std::uint64_t length = header.size();
+  std::ofstream(to, std::ios::binary)
+      << std::string(reinterpret_cast<const char*>(&length), sizeof length) << header << data;
+}
+
+double logit(const FolderOptions& options) {
+  const Vision vision(checkpoint_folder(options), {});
+  Image image{.width = 30, .height = 20, .channels = 3};
+  for (int i = 0; i < 30 * 20 * 3; ++i)
+    image.pixels.push_back(static_cast<std::uint8_t>(i * 37 % 251));
+  return vision.look(tiles_of(image, static_cast<int>(vision.shape().image))).logit;
+}
+
+constexpr const char* kTower = "model.vision_tower.vision_tower.";
+
+TEST_F(Folders, TheVisionModelMayLieBesideTheCheckpoint) {
+  const double inside = logit({.checkpoint = folder});
+  const fs::path siglip = folder / "siglip";
+  fs::create_directory(siglip);
+  // As the model is published alone: its own prefix, the text model and the two logit numbers.
+  rewrite(folder / "model.safetensors", siglip / "model.safetensors",
+          [](const std::string& name) {
+            return name.starts_with(kTower) ? name.substr(std::string(kTower).size())
+                                            : std::string();
+          },
+          {{"text_model.head.bias", 3}, {"logit_scale", 1}, {"logit_bias", 1}});
+  fs::copy(folder / "config.json", siglip / "config.json");
+  rewrite(folder / "model.safetensors", folder / "rest.safetensors",
+          [](const std::string& name) { return name.starts_with(kTower) ? "" : name; });
+  fs::rename(folder / "rest.safetensors", folder / "model.safetensors");
+  EXPECT_TRUE(names_all(refused(), {"missing", "vision_tower"})) << "it is not inside any more";
+  EXPECT_EQ(logit({.checkpoint = folder, .vision = siglip}), inside);
+}
+
+TEST_F(Folders, WhatAFineTunedCheckpointSavesOfTheExpertIsLeftAlone) {
+  const double before = logit({.checkpoint = folder});
+  rewrite(
+      folder / "model.safetensors", folder / "saved.safetensors",
+      [](const std::string& name) { return name; },
+      {{"anomaly_encoder.positive_embedding", 40}, {"anomaly_encoder.pooling_layer.0.bias", 7}});
+  fs::rename(folder / "saved.safetensors", folder / "model.safetensors");
+  EXPECT_EQ(logit({.checkpoint = folder}), before) << "the expert's own file decides";
+}
+
+TEST_F(Folders, BothNamesOfTheModelTypeAreTaken) {
+  const double before = logit({.checkpoint = folder});
+  replace("config.json", "\"model_type\": \"llava\"", "\"model_type\": \"llava_qwen\"");
+  EXPECT_EQ(logit({.checkpoint = folder}), before);
+}
+
+TEST_F(Folders, TheExpertIsHeldToTheSameRules) {
+  rewrite(folder / "anomaly_expert.safetensors", folder / "other.safetensors",
+          [](const std::string& name) {
+            return name == "q_former.key_proj.bias" ? std::string("q_former.key_proj.bias2") : name;
+          },
+          {{"strange", 2}});
+  fs::rename(folder / "other.safetensors", folder / "anomaly_expert.safetensors");
+  EXPECT_TRUE(names_all(refused(), {"expert", "1 missing: q_former.key_proj.bias", "2 unknown",
+                                    "q_former.key_proj.bias2", "strange"}))
+      << refused() << "; a missing tensor must never stay random";
 }
 
 }  // namespace

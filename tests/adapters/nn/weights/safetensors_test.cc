@@ -82,6 +82,54 @@ TEST(Safetensors, AHeaderLongerThanTheFileIsRefused) {
   EXPECT_NE(refusal(Kind::model, [&] { (void)safetensors(std::span(file).first(7), "x"); }), "");
 }
 
+// Before anything of that size is allocated: the length alone decides.
+TEST(Safetensors, AHeaderBeyondTheLimitIsRefusedThoughTheFileHasIt) {
+  const std::uint64_t length = (std::uint64_t{16} << 20) + 1;
+  std::vector<std::byte> file(sizeof length + length, std::byte{' '});
+  std::memcpy(file.data(), &length, sizeof length);
+  file[sizeof length] = std::byte{'{'};
+  EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)safetensors(file, "x"); }), {"limit"}));
+}
+
+TEST(Safetensors, BytesThatAreNoTextAreRefused) {
+  for (const std::string name :
+       {"\xff", "\xc0\xaf", "\xed\xa0\x80", "a\xf5\x80\x80\x80", "\xe2\x82"})
+    EXPECT_NE(refused("{\"" + name + "\":" + entry("U8", "[1]", "[0,1]") + "}", 1), "") << name;
+  EXPECT_NE(refused(std::string("{\"a\0b\":", 8) + entry("U8", "[1]", "[0,1]") + "}", 1), "");
+}
+
+TEST(Safetensors, NumbersThatAreNotAtTheirPlaceAreRead) {
+  // Not refused: a shard may begin an F32 at any byte; whoever uses it copies what is misaligned.
+  const auto file = file_of(
+      R"({"a":)" + entry("U8", "[1]", "[0,1]") + R"(,"b":)" + entry("F32", "[1]", "[1,5]") + "}",
+      5);
+  EXPECT_EQ(safetensors(file, "x").at("b").bytes.size(), 4u);
+}
+
+TEST(Safetensors, FieldsThatAreMissingOrOfAnotherTypeAreRefused) {
+  for (const char* one : {R"({"shape":[1],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":[1]})",
+                          R"({"dtype":8,"shape":[1],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":1,"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":["1"],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":[1],"data_offsets":[0]})",
+                          R"({"dtype":"U8","shape":[1],"data_offsets":[0,1,2]})",
+                          R"({"dtype":"U8","shape":[1],"data_offsets":{"begin":0,"end":1}})",
+                          R"({"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1})",
+                          R"({"dtype":"u8","shape":[1],"data_offsets":[0,1]})",
+                          R"({"dtype":"","shape":[1],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":[[1]],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":[null],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":[true],"data_offsets":[0,1]})",
+                          R"({"dtype":"U8","shape":[-0],"data_offsets":[0,0]})",
+                          R"([])",
+                          R"("U8")",
+                          "7",
+                          "null"})
+    EXPECT_TRUE(names_all(refused(std::string(R"({"weight":)") + one + "}", 1), {"weight"})) << one;
+}
+
 TEST(Safetensors, WhatIsNoObjectIsRefused) {
   for (const char* header : {"", "[]", " {}", "{", "{}x", "{\"a\":1}", "{\"a\":{}}", "\"a\"",
                              "{\"__metadata__\":{\"a\":1}}"})

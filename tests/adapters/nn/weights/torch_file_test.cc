@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "adapters/nn/weights/unpickle.h"
 #include "harness/core/text.h"
@@ -52,6 +55,71 @@ TEST(TorchFile, AskingForAnythingElseIsRefusedAndNamed) {
   const auto bytes = seed("evil.pth");
   EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)torch_file(bytes, "evil.pth"); }),
                         {"evil.pth", "posix system"}));
+}
+
+// Whatever could run, in the two opcodes that name a global, called, built or only named. The
+// canary would be there if anything did.
+TEST(TorchFile, EveryOtherGlobalIsRefusedByName) {
+  const std::filesystem::path canary =
+      std::filesystem::path(::testing::TempDir()) / "looktwice_pickle_canary";
+  std::filesystem::remove(canary);
+  const std::string command = "touch " + canary.string();
+  const auto text = [](const std::string& word) {  // SHORT_BINUNICODE
+    return "\x8c" + std::string(1, static_cast<char>(word.size())) + word;
+  };
+  for (const auto& [module, name] : std::vector<std::pair<std::string, std::string>>{
+           {"os", "system"},
+           {"posix", "system"},
+           {"nt", "system"},
+           {"subprocess", "Popen"},
+           {"subprocess", "call"},
+           {"builtins", "eval"},
+           {"builtins", "exec"},
+           {"builtins", "getattr"},
+           {"builtins", "__import__"},
+           {"builtins", "open"},
+           {"__builtin__", "eval"},
+           {"importlib", "import_module"},
+           {"runpy", "_run_code"},
+           {"pty", "spawn"},
+           {"shutil", "rmtree"},
+           {"socket", "socket"},
+           {"webbrowser", "open"},
+           {"copyreg", "_reconstructor"},
+           {"operator", "attrgetter"},
+           {"functools", "partial"},
+           {"types", "FunctionType"},
+           {"marshal", "loads"},
+           {"pickle", "loads"},
+           {"_codecs", "encode"},
+           {"codecs", "open"},
+           {"ctypes", "CDLL"},
+           {"collections", "defaultdict"},
+           {"torch", "load"},
+           {"torch", "Tensor"},
+           {"torch.storage", "_load_from_bytes"},
+           {"torch.jit", "load"},
+           {"torch.hub", "load"},
+           {"torch._utils", "_rebuild_tensor"},
+           {"torch._utils", "_rebuild_qtensor"},
+           {"torch", "QInt8Storage"},
+           {"numpy.core.multiarray", "_reconstruct"},
+           {"torch._utils", "_rebuild_tensor_v2.__globals__"},
+           {"", ""},
+           {"torch FloatStorage", ""}}) {
+    const std::string by_line = "c" + module + "\n" + name + "\n",
+                      by_stack = text(module) + text(name) + "\x93";
+    for (const std::string& global : {by_line, by_stack})
+      for (const std::string& rest :
+           {text(command) + "\x85R.", std::string("."), std::string(")\x81."),
+            text(command) + "\x85R0}.", std::string("0}.")}) {
+        const std::string error = refused("\x80\x04" + global + rest);
+        EXPECT_TRUE(names_all(error, {"x.pth", module, name}))
+            << module << "." << name << ": " << error;
+        EXPECT_NE(error, "");
+      }
+  }
+  EXPECT_FALSE(std::filesystem::exists(canary));
 }
 
 TEST(TorchFile, CutAndTransposedAreRefused) {
