@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(Table1, Switches,
                          ::testing::Values("released", "paper", "paper_apart", "no_look_back",
                                            "no_split", "no_q_former", "paper_no_look_back",
                                            "paper_no_q_former", "nothing"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& given) { return std::string(given.param); });
 
 // A checkpoint trained by the equations has a prompt layer for each sign; the released variant
 // leaves the second one alone.

@@ -2,13 +2,13 @@
 // ELPV, as one command: detection, reasoning, zero-shot scores, heat maps, a profile.
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "adapters/imaging/codec.h"
 #include "harness/core/json_value.h"
-#include "harness/store/manifest.h"
+#include "harness/store/run_folder.h"
 #include "harness/store/summary.h"
 #include "tests/harness/cli/unit.h"
 #include "tests/support/files.h"

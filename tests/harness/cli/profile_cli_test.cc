@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "adapters/imaging/codec.h"
-#include "harness/core/npy.h"
+#include "harness/store/run_folder.h"
 #include "tests/harness/cli/unit.h"
 #include "tests/support/files.h"
 #include "tests/support/web_server.h"
