@@ -1,7 +1,10 @@
 #include "harness/store/timing.h"
 
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "harness/core/error.h"
 #include "harness/core/text.h"
@@ -15,27 +18,61 @@ void append(std::string& line, const char* name, std::int64_t value) {
   line.append(",\"").append(name).append("\":").append(std::to_string(value));
 }
 
-bool read_line(const std::string& text, Timing& timing) try {
-  const auto json = nlohmann::json::parse(text);
-  timing.key = json.at("key").get<std::string>();
-  timing.pass = json.value("pass", 0);
-  timing.taken_ns = json.value("taken_ns", std::int64_t{0});
-  timing.latency_ns = json.at("latency_ns").get<std::int64_t>();
-  const auto status = status_named(json.value("status", std::string(name_of(Status::answered))));
-  if (!status) return false;
-  timing.status = *status;
-  timing.usage = {.input_tokens = json.value("input_tokens", std::int64_t{0}),
-                  .output_tokens = json.value("output_tokens", std::int64_t{0})};
-  if (json.contains("spans"))
-    for (const auto& span : json.at("spans")) {
-      if (timing.spans.size() == kMostSpans) return false;
-      timing.spans.push_back({.name = span.at("name").get<std::string>(),
-                              .start_ns = span.at("start_ns").get<std::int64_t>(),
-                              .duration_ns = span.at("duration_ns").get<std::int64_t>()});
-    }
-  return timing.pass >= 0;
-} catch (const nlohmann::json::exception&) {
-  return false;
+// Far beyond any clock, and the sum of two is still a number.
+constexpr std::int64_t kFarthest = std::int64_t{1} << 61;
+
+// A whole number; what is missing is `otherwise`, where that is allowed.
+bool read_number(const nlohmann::json& object, const char* name, std::int64_t& value,
+                 std::optional<std::int64_t> otherwise = {}) {
+  const auto found = object.find(name);
+  if (found == object.end()) {
+    if (otherwise) value = *otherwise;
+    return otherwise.has_value();
+  }
+  if (!found->is_number_integer() ||
+      (found->is_number_unsigned() && found->get<std::uint64_t>() > std::uint64_t{kFarthest}))
+    return false;
+  value = found->get<std::int64_t>();
+  return value >= -kFarthest && value <= kFarthest;
+}
+
+bool read_text(const nlohmann::json& object, const char* name, std::string& value) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string()) return false;
+  value = found->get<std::string>();
+  return true;
+}
+
+bool read_spans(const nlohmann::json& spans, std::vector<Span>& made) {
+  if (!spans.is_array() || spans.size() > kMostSpans) return false;
+  for (const auto& one : spans) {
+    Span span;
+    if (!one.is_object() || !read_text(one, "name", span.name) ||
+        !read_number(one, "start_ns", span.start_ns) ||
+        !read_number(one, "duration_ns", span.duration_ns))
+      return false;
+    made.push_back(std::move(span));
+  }
+  return true;
+}
+
+bool read_line(const std::string& text, Timing& timing) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return false;
+  std::int64_t pass = 0;
+  std::string status = name_of(Status::answered);
+  if (json.contains("status") && !read_text(json, "status", status)) return false;
+  const std::optional<Status> known = status_named(status);
+  if (!known || !read_text(json, "key", timing.key) || !read_number(json, "pass", pass, 0) ||
+      pass < 0 || pass > std::numeric_limits<int>::max() ||
+      !read_number(json, "taken_ns", timing.taken_ns, 0) ||
+      !read_number(json, "latency_ns", timing.latency_ns) || timing.latency_ns < 0 ||
+      !read_number(json, "input_tokens", timing.usage.input_tokens, 0) ||
+      !read_number(json, "output_tokens", timing.usage.output_tokens, 0))
+    return false;
+  timing.pass = static_cast<int>(pass);
+  timing.status = *known;
+  return !json.contains("spans") || read_spans(json.at("spans"), timing.spans);
 }
 
 }  // namespace

@@ -242,6 +242,42 @@ TEST_F(LatencyFolder, IsReadBackAsItWasWritten) {
   EXPECT_THROW(latency_view(folder()), Error);
 }
 
+TEST_F(LatencyFolder, LinesThatLieAreCountedAndNotBelieved) {
+  std::string lines = store::file_header("timing", "0123456789abcdef") + "\n";
+  const std::vector<std::string> bad = {
+      "",
+      "null",
+      "[]",
+      "{",
+      R"({"key":"a"})",
+      R"({"key":1,"latency_ns":5})",
+      R"({"key":"a","latency_ns":1e300})",
+      R"({"key":"a","latency_ns":1.5})",
+      R"({"key":"a","latency_ns":-1})",
+      R"({"key":"a","latency_ns":18446744073709551615})",
+      R"({"key":"a","latency_ns":9223372036854775807})",
+      R"({"key":"a","latency_ns":5,"pass":-1})",
+      R"({"key":"a","latency_ns":5,"pass":4294967296})",
+      R"({"key":"a","latency_ns":5,"status":"fine"})",
+      R"({"key":"a","latency_ns":5,"spans":{}})",
+      R"({"key":"a","latency_ns":5,"spans":[1]})",
+      R"({"key":"a","latency_ns":5,"spans":[{"name":"x","start_ns":9223372036854775807,"duration_ns":1}]})",
+      R"({"key":"a","latency_ns":5,"spans":[{"name":"x","start_ns":-9223372036854775808,"duration_ns":1}]})",
+      R"({"key":"a","latency_ns":5,"spans":[{"name":"x","start_ns":1,"duration_ns":1e99}]})"};
+  for (const std::string& line : bad) lines += line + "\n";
+  // As far as a line may go: nothing overflows on the way to the tables and the trace.
+  lines += R"({"key":"a","taken_ns":2305843009213693952,"latency_ns":2305843009213693952,"spans":)"
+           R"([{"name":"x","start_ns":-2305843009213693952,"duration_ns":2305843009213693952}]})"
+           "\n";
+  store::write_whole(folder() / "timing.jsonl", lines);
+  store::write_whole(folder() / "profile.json", store::json_of(*quiet().profile));
+  const LatencyView view = latency_view(folder());
+  EXPECT_EQ(view.timings.damaged, static_cast<std::int64_t>(bad.size()));
+  ASSERT_EQ(view.timings.lines.size(), 1u);
+  EXPECT_FALSE(latency(view).valid());
+  EXPECT_TRUE(Json::accept(chrome_trace(view)));
+}
+
 // Slices of one track nest: what is open at a slice's start lasts to its end.
 void expect_nested(const Json& trace) {
   std::map<int, std::vector<double>> open;
