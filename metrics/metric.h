@@ -104,6 +104,8 @@ class Metric {
   virtual void merge(const Metric& other) = 0;
   // One value per name of MetricEntry::gives, in that order.
   virtual std::vector<Value> values() const = 0;
+  // Values of single observations, where the family has any: name -> id -> value.
+  virtual std::map<std::string, std::map<std::string, double>> by_sample() const { return {}; }
   // Of MetricEntry::across: the same for each category.
   virtual std::map<std::string, std::vector<Value>> by_category() const { return {}; }
 };

@@ -303,6 +303,9 @@ std::string html_report(const RunView& run, const ImageCodec& codec, const HtmlO
   page.set("version", text_data(run.manifest.version));
   page.set("finished", text_data(run.manifest.finished));
   page.set("partial_run", truth(run.manifest.partial));
+  std::string flags;
+  for (const std::string& flag : run.summary.flags) flags += (flags.empty() ? "" : "; ") + flag;
+  page.set("flags", flags.empty() ? absent() : text_data("FLAG: " + flags + "."));
   page.set("several", truth(run.summary.tasks.size() > 1));
   page.set("no_outcomes", truth(!scan.has_outcomes));
   page.set("tasks", tasks);

@@ -8,6 +8,7 @@
 #include "harness/core/dataset.h"
 #include "reports/headline.h"
 #include "reports/published.h"
+#include "reports/training.h"
 
 namespace looktwice::reports {
 namespace {
@@ -79,6 +80,9 @@ Place place_of(const RunView& run, const store::TaskSummary& task, const store::
   const auto say = [&](const std::string& text) {
     place.note += (place.note.empty() ? "" : " ") + text;
   };
+  for (const std::string& flag : run.summary.flags) say("Flag: " + flag + ".");
+  if (const std::string seen = training_note(run.manifest, task.dataset); !seen.empty())
+    say("Training: " + seen);
   for (const store::TaskManifest& loaded : run.manifest.tasks)
     for (const std::string& warning : loaded.warnings)
       if (loaded.fingerprint == task.fingerprint && warning.find(kUnknownEdition) != warning.npos)
@@ -107,7 +111,11 @@ class Builder {
       return;
     }
     Leaderboard::Row row{
-        .model = model_name(run), .shots = shots(run), .run = run.manifest.run, .folder = folder};
+        .model = model_name(run),
+        .shots = shots(run),
+        .run = run.manifest.run,
+        .folder = folder,
+        .flags = run.summary.flags};
     for (const store::TaskSummary& task : run.summary.tasks) {
       const std::string scorer = scorer_for(run.summary, task, options_);
       const store::Row* value = headline_row(run.summary, task, scorer);
@@ -255,11 +263,15 @@ class Builder {
           board_.rows.push_back(std::move(row));
         }
         if (!value.value) continue;
+        std::string note = value.note;
+        if (const std::string seen = training_note_of_paper(value.method, column.dataset);
+            !seen.empty())
+          note += (note.empty() ? "" : " ") + ("Training: " + seen);
         board_.rows[at->second].places[c] = Place{.value = value.value,
                                                   .digits = found->digits,
                                                   .doubtful = value.doubtful,
                                                   .inferred = value.inferred,
-                                                  .note = value.note};
+                                                  .note = std::move(note)};
       }
     }
     std::erase_if(board_.rows, [](const Leaderboard::Row& row) {
@@ -344,14 +356,22 @@ class Builder {
       return a.model < b.model;
     });
     std::optional<double> last;
-    int rank = 0;
-    for (std::size_t i = 0; i < board_.rows.size(); ++i) {
-      const auto value = key(board_.rows[i]);
+    int rank = 0, place = 0;
+    for (Leaderboard::Row& row : board_.rows) {
+      const auto value = key(row);
       if (!value) break;
-      if (!last || *value != *last) rank = static_cast<int>(i) + 1;
+      if (saw_truth(row)) continue;
+      ++place;
+      if (!last || *value != *last) rank = place;
       last = value;
-      board_.rows[i].rank = rank;
+      row.rank = rank;
     }
+  }
+
+  static bool saw_truth(const Leaderboard::Row& row) {
+    return std::any_of(row.flags.begin(), row.flags.end(), [](const std::string& flag) {
+      return flag.starts_with(store::kTruthShown);
+    });
   }
 
   void note(const std::string& text) {

@@ -49,6 +49,9 @@ struct Leaderboard {
     bool published = false;
     std::string source = {};                        // of a paper's row
     std::string run = {}, folder = {};              // of our row
+    // What the run says of itself ("ground truth shown to the model: ..."); a row that saw the
+    // truth has no rank.
+    std::vector<std::string> flags = {};
     std::vector<std::optional<Place>> places = {};  // one per column
     std::optional<Place> mean = {};                 // value only
   };

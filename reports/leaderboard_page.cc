@@ -256,6 +256,7 @@ std::string json_of(const Leaderboard& board) {
     } else {
       entry["run"] = row.run;
       entry["folder"] = row.folder;
+      if (!row.flags.empty()) entry["flags"] = row.flags;
     }
     entry["values"] = Json::array();
     for (const auto& place : row.places)

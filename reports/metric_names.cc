@@ -7,7 +7,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 53> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 57> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -35,6 +35,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 53> kTitles 
     {"gpt_reference", "GPT-Score of the references"},
     {"invalid", "invalid answers"},
     {"choice", "accuracy"},
+    {"reward_format", "R_fmt"},
+    {"reward_answer", "R_ans"},
+    {"reward_mask", "R_acc"},
+    {"reward", "reward"},
     {"choice_balanced", "balanced accuracy"},
     {"pixel_auroc", "pixel AUROC"},
     {"pixel_average_precision", "pixel AP"},
@@ -97,7 +101,8 @@ std::string interval_title(std::string_view method) {
 
 Unit metric_unit(std::string_view metric) {
   const bool judged = metric.find("gpt_score") != std::string_view::npos ||
-                      metric.find("gpt_reference") != std::string_view::npos;
+                      metric.find("gpt_reference") != std::string_view::npos ||
+                      metric.find("reward") != std::string_view::npos;
   return judged ? Unit::points : Unit::percent;
 }
 

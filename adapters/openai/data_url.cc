@@ -7,6 +7,7 @@
 #include "adapters/imaging/codec.h"
 #include "adapters/imaging/jpeg_write.h"
 #include "adapters/imaging/resize.h"
+#include "adapters/imaging/turn.h"
 #include "adapters/openai/base64.h"
 #include "harness/core/error.h"
 
@@ -67,7 +68,9 @@ std::string data_url(const Picture& picture, const PictureForm& form) {
         info.exif_orientation == 1)
       return url_of(png ? "image/png" : "image/jpeg", file);
   }
-  const Image image = picture.decode();
+  Image image = picture.decode();
+  // A picture that was cut or marked comes as PNG without a tag.
+  if (form.turn) image = imaging::turned(std::move(image), info.exif_orientation);
   const Image sent = scaled(image, sent_size({image.width, image.height}, form), form);
   if (form.jpeg_quality > 0) return url_of("image/jpeg", imaging::jpeg_of(sent, form.jpeg_quality));
   return url_of("image/png", codec().encode_png(sent));

@@ -43,6 +43,7 @@ void add_audit(Command& program, Context& context) {
       .option("format", options->format, reports::format_names())
       .flag("json", options->json, "the same as --format json");
   command.action([=, &context] { return audit_published(*options, context); });
+  add_contamination(audit, context);
 }
 
 }  // namespace looktwice::cli

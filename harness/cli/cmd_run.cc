@@ -66,6 +66,7 @@ class Run {
     if (options_.num_fewshot < 0 || options_.num_fewshot > 10000)
       throw Error(Kind::usage, "--num_fewshot: expected 0 to 10000");
     options_.paid.check();
+    options_.marks.refuse_wrong();
     (void)options_.batch();
     (void)options_.tolerated(1);
     entry_ = adapter_named(options_.model);
@@ -84,6 +85,9 @@ class Run {
                                           .codec = codec_}));
     for (const run::Task& task : tasks_)
       for (const std::string& warning : task.warnings) warn(task.full_name() + ": " + warning);
+    marks_ = marks_in_use(options_.marks, tasks_, codec_);
+    if (marks_)
+      for (const std::string& warning : marks_->warnings) warn(warning);
   }
 
   void make_adapter() {
@@ -116,6 +120,11 @@ class Run {
       manifest_.options_asked[std::to_string(i + 1)] = valid_utf8(context_.words[i]);
     manifest_.options_used.merge(deciding_options(options_));
     manifest_.options_used.merge(options_.scoring.as_used());
+    manifest_.trained_on = list_of(options_.trained_on);
+    if (marks_) {
+      manifest_.options_used.merge(marks_->as_used);
+      manifest_.flags = marks_->flags;
+    }
     manifest_.options_used["data_root"] = fs::absolute(options_.data_root).string();
     for (const run::Task& task : tasks_) {
       manifest_.tasks.push_back({.task = task.name,
@@ -168,6 +177,7 @@ class Run {
     const run::PredictOptions options{.batch_size = options_.batch(),
                                       .half_maps = options_.map_dtype == "float16",
                                       .max_failed = options_.tolerated(samples),
+                                      .marks = marks_ ? &marks_->marks : nullptr,
                                       .stop = context_.stop,
                                       .progress = [this](const run::Progress& p) {
                                         line_.show("answering", p.done, p.samples, p.resumed,
@@ -185,7 +195,7 @@ class Run {
 
   store::Summary score(const store::RunFolder& folder) {
     store::Summary summary = run::score(
-        tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label}, score_options_);
+        tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label, manifest_.flags}, score_options_);
     line_.finish();
     return summary;
   }
@@ -239,6 +249,7 @@ class Run {
   AdapterEntry entry_;
   Arguments arguments_;
   std::vector<run::Task> tasks_;
+  std::optional<MarksInUse> marks_;
   std::unique_ptr<Adapter> adapter_;
   store::Manifest manifest_;
 };

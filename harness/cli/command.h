@@ -81,6 +81,7 @@ void add_list(Command& program, Context& context);
 void add_data(Command& program, Context& context);
 void add_audit(Command& program, Context& context);
 void add_bench(Command& program, Context& context);
+void add_contamination(Command& audit, Context& context);  // audit contamination, audit manifest
 void add_doctor(Command& program, Context& context);
 
 // Parses (configuration file included) and acts. Kind::usage with a suggestion for what is wrong.

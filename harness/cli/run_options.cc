@@ -132,12 +132,16 @@ void RunOptions::add_to(Command& command) {
               "this many samples per task, drawn with --seed; the result is PARTIAL; 0: all")
       .option("num_fewshot", num_fewshot, "normal reference pictures per sample")
       .option("label", label, "name of the row in tables; default: the model")
+      .option("trained_on", trained_on,
+              "data sets that this checkpoint saw in training: mvtec,visa; leaderboards flag what "
+              "it is then tested on")
       .option("map_dtype", map_dtype, "float32 or float16")
       .option("fail_on_error", fail_on_error,
               "tolerate this many failed samples (5) or this share (1%); more stop the run")
       .flag("json", json, "print the summary as JSON")
       .flag("quiet", quiet, "no progress");
   paid.add_to(command);
+  marks.add_to(command);
   scoring.add_to(command);
 }
 
@@ -185,7 +189,9 @@ std::map<std::string, std::string> identity(const store::Manifest& m) {
   for (const auto& [name, value] : m.model_facts)
     if (name.starts_with("weights") || name == "endpoint" || name == "request_fields")
       all["model." + name] = value;
-  for (const char* name : {"limit", "num_fewshot", "seed", "map_dtype", "device"})
+  for (const char* name :
+       {"limit", "num_fewshot", "seed", "map_dtype", "device", "marks", "marks_from", "marks_place",
+        "marks_source", "marks_threshold", "marks_low", "marks_high"})
     if (const auto found = m.options_used.find(name); found != m.options_used.end())
       all[std::string("--") + name] = found->second;
   for (std::size_t i = 0; i < m.tasks.size(); ++i) {

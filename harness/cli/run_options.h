@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/cli/command.h"
+#include "harness/cli/marks_options.h"
 #include "harness/cli/paid_options.h"
 #include "harness/core/options.h"
 #include "harness/run/score.h"
@@ -33,11 +34,13 @@ struct RunOptions {
   std::string model = {}, model_args = {}, tasks = {}, label = {}, device = "cpu";
   std::filesystem::path data_root = ".", output_path = {};
   std::string batch_size = "auto", fail_on_error = {}, map_dtype = "float32";
+  std::string trained_on = {};
   std::int64_t limit = 0;
   int num_fewshot = 0;
   bool json = false, quiet = false;
   PaidOptions paid = {};
   ScoringOptions scoring = {};
+  MarksOptions marks = {};
 
   void add_to(Command& command);
   int batch() const;  // 0: auto

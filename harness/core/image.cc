@@ -85,12 +85,16 @@ Image prepared(Image image, const PictureRule& rule, const ImageCodec& codec) {
 }
 
 Picture::Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCodec> codec,
-                 PictureRule rule)
-    : name_(std::move(name)), file_(std::move(file)), rule_(rule), codec_(std::move(codec)) {}
+                 PictureRule rule, std::shared_ptr<const PictureChange> change)
+    : name_(std::move(name)),
+      file_(std::move(file)),
+      rule_(rule),
+      codec_(std::move(codec)),
+      change_(std::move(change)) {}
 
 std::vector<std::byte> Picture::bytes() const {
   if (file_.path.empty()) throw Error(Kind::data, "the question has no picture");
-  if (!file_.region && rule_.longest_side <= 0) return file_bytes(file_.path);
+  if (!file_.region && rule_.longest_side <= 0 && !change_) return file_bytes(file_.path);
   return codec_->encode_png(decode());
 }
 
@@ -99,6 +103,7 @@ Image Picture::decode() const {
   const auto bytes = file_bytes(file_.path);
   Image image = codec_->decode(bytes);
   if (file_.region) image = crop(image, *file_.region);
+  if (change_) image = change_->changed(std::move(image));
   return prepared(std::move(image), rule_, *codec_);
 }
 

@@ -70,20 +70,30 @@ Image crop(const Image& image, Region region);
 // By the rule; the same picture where it changes nothing.
 Image prepared(Image image, const PictureRule& rule, const ImageCodec& codec);
 
+// What is done to a picture before anything else, marks drawn on it for example. The same pixels
+// each time; thread-safe.
+class PictureChange {
+ public:
+  virtual ~PictureChange() = default;
+  virtual Image changed(Image picture) const = 0;  // RGB
+  // What tells it from other changes of the same picture: goes into hashes, never to a model.
+  virtual std::string name() const = 0;
+};
+
 // A picture as a request carries it: its pixels can be had, its path cannot, since folders tell the
 // defect.
 class Picture {
  public:
   Picture() = default;
   Picture(std::string name, ImageFile file, std::shared_ptr<const ImageCodec> codec,
-          PictureRule rule = {});
+          PictureRule rule = {}, std::shared_ptr<const PictureChange> change = {});
 
   bool empty() const { return name_.empty(); }
   // Neutral: a hash and the suffix, the same for the same file in every run ("3f9a...e1.png").
   const std::string& name() const { return name_; }
-  // The encoded file; a region, and what a rule shrinks, as PNG.
+  // The encoded file; a region, what is changed and what a rule shrinks, as PNG.
   std::vector<std::byte> bytes() const;
-  // RGB pixels, cut and shrunk.
+  // RGB pixels, cut, changed and shrunk.
   Image decode() const;
 
  private:
@@ -91,6 +101,7 @@ class Picture {
   ImageFile file_;
   PictureRule rule_;
   std::shared_ptr<const ImageCodec> codec_;
+  std::shared_ptr<const PictureChange> change_;
 };
 
 }  // namespace looktwice

@@ -96,6 +96,7 @@ struct PictureForm {
   int side = 1024;                       // fits into side x side, the aspect kept; 0: any size
   bool enlarge = false;                  // small ones are made as large as fits
   Scaling scaling = Scaling::bicubic;
+  bool turn = false;        // by the EXIF orientation, as OpenCV's imread does and Pillow does not
   int jpeg_quality = 0;     // 0: as PNG, or the file's own format where nothing was scaled
   std::string detail = {};  // "low", "high", "auto"; empty: left to the server
 };

@@ -99,6 +99,13 @@ Picture Desk::picture_of(const Task& task, const ImageFile& file, const PictureR
   return {std::move(name), file, codec_, rule};
 }
 
+Picture Desk::query_of(const Task& task, const Sample& sample, const PictureRule& rule) const {
+  if (!options_.marks || sample.image.path.empty()) return picture_of(task, sample.image, rule);
+  const auto change = options_.marks->change_of(task, sample, codec_);
+  return {neutral_name(task.root, sample.image, rule, change->name()), sample.image, codec_, rule,
+          change};
+}
+
 Request Desk::request_of(const Open& open) const {
   const Task& task = tasks_[open.task];
   const Sample& sample = task.samples[open.sample];
@@ -108,7 +115,7 @@ Request Desk::request_of(const Open& open) const {
                   .question = open.question};
   if (!open.question.alone) request.dialogue = open.turns;
   if (open.question.blind) return request;
-  request.image = picture_of(task, sample.image, open.question.pictures);
+  request.image = query_of(task, sample, open.question.pictures);
   for (const ImageFile& reference : sample.references)
     request.references.push_back(picture_of(task, reference, open.question.pictures));
   return request;

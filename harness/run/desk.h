@@ -53,6 +53,8 @@ class Desk final : public Inbox, public Outbox {
   // Asks the suite for the next question; nothing: the dialogue is over.
   bool ask_next(Open& open) const;
   Picture picture_of(const Task& task, const ImageFile& file, const PictureRule& rule) const;
+  // The sample's own picture, with marks where the run draws some.
+  Picture query_of(const Task& task, const Sample& sample, const PictureRule& rule) const;
   Request request_of(const Open& open) const;
   static void note_refusal(Open& open);
   void close_sample(const Open& open);

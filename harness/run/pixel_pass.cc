@@ -195,6 +195,14 @@ void show(const PixelInput& input, std::size_t index, const ScoreOptions& option
 
 }  // namespace
 
+Image truth_mask(const Sample& sample, const ImageCodec& codec) {
+  Plane plane = truth_of(sample, codec).mask;
+  return {.width = plane.width,
+          .height = plane.height,
+          .channels = 1,
+          .pixels = std::move(plane.values)};
+}
+
 std::vector<std::size_t> samples_with_maps(const PixelInput& input) {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < input.marked->size(); ++i) {

@@ -22,6 +22,10 @@ struct PixelInput {
   bool nearest = false;  // masks are resized by the nearest pixel
 };
 
+// The union of a sample's masks within its region, 0 and 1; all zero for a normal picture. Throws
+// Kind::data: one cannot be read or does not fit the picture.
+Image truth_mask(const Sample& sample, const ImageCodec& codec);
+
 // Indices into the task's samples that have a truth, an answer and a map.
 std::vector<std::size_t> samples_with_maps(const PixelInput& input);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness/core/adapter.h"
+#include "harness/run/marks.h"
 #include "harness/run/stop.h"
 #include "harness/run/task.h"
 #include "harness/store/run_folder.h"
@@ -29,6 +30,7 @@ struct PredictOptions {
   int window = 256;                     // samples open at once
   bool half_maps = false;               // maps as float16
   std::int64_t max_failed = -1;         // stop when more samples failed; negative: never
+  const Marks* marks = nullptr;         // drawn on the samples' pictures, not on references
   const StopFlag* stop = nullptr;
   std::string picture_salt = {};  // into the names of pictures; other salt, other names
   std::function<void(const store::Timing&)> timed = {};  // of each answer, in the order they come

@@ -96,14 +96,40 @@ std::vector<MetricEntry> pixel_families(const std::vector<std::string>& names) {
   return families;
 }
 
-void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
-                    const std::vector<Marked>& marked, const Plan& plan, const ImageCodec& codec,
-                    const store::RunFolder& folder, ScoreOptions options) {
+// Values of single samples that a pixel metric has, where the plan shows that metric.
+void keep_values(std::vector<Marked>& marked, const metrics::Metric& metric, const Plan& plan) {
+  for (const auto& [name, values] : metric.by_sample()) {
+    if (std::ranges::find(plan.pixel_metrics, name) == plan.pixel_metrics.end()) continue;
+    for (Marked& one : marked) {
+      const auto found = values.find(one.outcome.sample);
+      if (found == values.end()) continue;
+      for (Mark& mark : one.outcome.marks)
+        if (mark.unscored_because.empty()) mark.values[name] = found->second;
+    }
+  }
+}
+
+// OmniAD's three rewards together, of samples with one answer.
+void add_rewards(std::vector<Marked>& marked) {
+  for (Marked& one : marked)
+    for (Mark& mark : one.outcome.marks) {
+      const auto mask = mark.values.find("reward_mask");
+      if (mask == mark.values.end() || mark.answers.size() != 1) continue;
+      std::map<std::string, double>& values = mark.answers[0].values;
+      if (values.contains("reward_format") && values.contains("reward_answer"))
+        values["reward"] = values["reward_format"] + values["reward_answer"] + mask->second;
+    }
+}
+
+void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, std::vector<Marked>& marked,
+                    const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
+                    ScoreOptions options) {
   options.metric.wanted = plan.pixel_metrics;
   if (options.map_side < 0) options.map_side = plan.map_side;
+  if (plan.pixel_metrics.empty()) return;
   const PixelInput input{&task, &marked, &codec, &folder, plan.map_side > 0};
   const std::vector<std::size_t> samples = samples_with_maps(input);
-  if (samples.empty() || plan.pixel_metrics.empty()) return;
+  if (samples.empty()) return;
   std::map<std::string, std::vector<std::size_t>> by_category;
   for (const std::size_t i : samples) by_category[task.samples[i].category].push_back(i);
   const std::vector<MetricEntry> families = pixel_families(plan.pixel_metrics);
@@ -124,6 +150,7 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task,
   const auto pooled = shown_maps(input, samples, families, options);
   for (std::size_t f = 0; f < families.size(); ++f) {
     const std::vector<Value> all = pooled[f]->values();
+    keep_values(marked, *pooled[f], plan);
     if (families[f].across)
       values[f] = pooled[f]->by_category();
     else if (one_category)
@@ -186,43 +213,117 @@ store::TaskSummary task_summary(const Task& task, const std::vector<Marked>& mar
   return summary;
 }
 
+// What the journals of a folder hold.
+struct Recorded {
+  Answers answers = {}, judgements = {}, embeddings = {};
+
+  Recorded(const store::RunFolder& folder, const std::string& run, const ScoreOptions& options)
+      : answers(recorded_answers(folder, run)) {
+    if (options.judge) judgements = recorded_answers(folder, run, kJudgements);
+    if (options.encoder) embeddings = recorded_answers(folder, run, kEmbeddings);
+  }
+};
+
+// All outcomes of a task.
+std::vector<Marked> read_task(const Task& task, const Recorded& recorded) {
+  std::vector<Marked> all = marked(task, recorded.answers);
+  std::vector<Outcome*> outcomes;
+  for (Marked& one : all) outcomes.push_back(&one.outcome);
+  task.suite->review(outcomes);
+  return all;
+}
+
+// Adds what judge and encoder say of each answer.
+void measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOptions& options) {
+  if (options.judge) {
+    const Judging judging(*options.judge, outcomes_of(all));
+    add_points(all, judging.judged(recorded.judgements), options.judge->both_orders);
+  }
+  if (options.encoder)
+    add_similarities(
+        all, Embedding(*options.encoder, outcomes_of(all)).embeddings(recorded.embeddings));
+}
+
+// The suite's plan, with those optional scorers that marked something.
+Plan plan_for(const Task& task, const std::vector<Marked>& marked) {
+  Plan plan = task.suite->plan();
+  for (const std::string& scorer : plan.optional_scorers)
+    if (std::ranges::any_of(
+            marked, [&](const Marked& one) { return mark_by(one.outcome, scorer) != nullptr; }))
+      plan.scorers.push_back(scorer);
+  return plan;
+}
+
+void add_all_rows(std::vector<store::Row>& rows, const Task& task, std::vector<Marked>& marked,
+                  const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
+                  const ScoreOptions& options) {
+  // Pixels first: what they say of a sample is averaged with its answers.
+  std::vector<store::Row> of_pixels;
+  add_pixel_rows(of_pixels, task, marked, plan, codec, folder, options);
+  add_rewards(marked);
+  measure_answers(marked, plan);
+  add_image_rows(rows, task, marked, plan, options);
+  add_answer_rows(rows, task, marked, plan, options.metric);
+  rows.insert(rows.end(), of_pixels.begin(), of_pixels.end());
+}
+
+store::Summary named_summary(const RunName& name) {
+  return {.run = name.run, .model = name.model, .label = name.label, .flags = name.flags};
+}
+
 }  // namespace
 
 store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
                      const store::RunFolder& folder, const RunName& name,
                      const ScoreOptions& options) {
-  const Answers answers = recorded_answers(folder, name.run);
-  const Answers judgements =
-      options.judge ? recorded_answers(folder, name.run, kJudgements) : Answers{};
-  const Answers embeddings =
-      options.encoder ? recorded_answers(folder, name.run, kEmbeddings) : Answers{};
-  store::Summary summary{.run = name.run, .model = name.model, .label = name.label};
+  const Recorded recorded(folder, name.run, options);
+  store::Summary summary = named_summary(name);
   store::WholeFile outcomes(folder.outcomes());
   outcomes.write(store::file_header("outcomes", name.run) + "\n");
   for (const Task& task : tasks) {
-    std::vector<Marked> all = marked(task, answers);
-    std::vector<Outcome*> outcomes_of_task;
-    for (Marked& one : all) outcomes_of_task.push_back(&one.outcome);
-    task.suite->review(outcomes_of_task);
-    const Plan plan = extended(task.suite->plan(), options.more_metrics);
+    std::vector<Marked> all = read_task(task, recorded);
+    const Plan plan = extended(plan_for(task, all), options.more_metrics);
     summary.tasks.push_back(task_summary(task, all, plan));
-    if (options.judge) {
-      const Judging judging(*options.judge, outcomes_of(all));
-      add_points(all, judging.judged(judgements), options.judge->both_orders);
-    }
-    if (options.encoder)
-      add_similarities(all, Embedding(*options.encoder, outcomes_of(all)).embeddings(embeddings));
-    measure_answers(all, plan);
+    measure(all, recorded, options);
+    add_all_rows(summary.rows, task, all, plan, codec, folder, options);
     for (const Marked& one : all)
       outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
-    add_image_rows(summary.rows, task, all, plan, options);
-    add_answer_rows(summary.rows, task, all, plan, options.metric);
-    add_pixel_rows(summary.rows, task, all, plan, codec, folder, options);
   }
   // A stopped pixel pass has seen only some maps: its values must not be written.
   if (options.stop && options.stop->asked()) return summary;
   outcomes.commit();
   store::write_whole(folder.summary(), json_of(summary));
+  return summary;
+}
+
+store::Summary score_part(std::span<Task> tasks, const ImageCodec& codec,
+                          const store::RunFolder& folder, const RunName& name,
+                          const ScoreOptions& options, const Part& part) {
+  LOOKTWICE_CHECK(part.size() == tasks.size());
+  const Recorded recorded(folder, name.run, options);
+  store::Summary summary = named_summary(name);
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    Task& whole = tasks[t];
+    LOOKTWICE_CHECK(part[t].size() == whole.samples.size());
+    std::vector<Marked> all = read_task(whole, recorded);
+    const Plan plan = extended(plan_for(whole, all), options.more_metrics);
+    std::vector<Marked> kept;
+    Task task{.name = whole.name,
+              .variant = whole.variant,
+              .root = whole.root,
+              .fingerprint = whole.fingerprint,
+              .samples_in_set = whole.samples_in_set};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!part[t][i]) continue;
+      kept.push_back(std::move(all[i]));
+      task.samples.push_back(whole.samples[i]);
+    }
+    task.suite = std::move(whole.suite);
+    summary.tasks.push_back(task_summary(task, kept, plan));
+    measure(kept, recorded, options);
+    if (!kept.empty()) add_all_rows(summary.rows, task, kept, plan, codec, folder, options);
+    whole.suite = std::move(task.suite);
+  }
   return summary;
 }
 

@@ -34,11 +34,22 @@ struct ScoreOptions {
 // What names a run in its summary.
 struct RunName {
   std::string run = {}, model = {}, label = {};
+  std::vector<std::string> flags = {};  // Manifest::flags
 };
 
 store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
                      const store::RunFolder& folder, const RunName& name,
                      const ScoreOptions& options);
+
+// Of each task the samples of one part, in their order; task t has samples.size() of them.
+using Part = std::vector<std::vector<bool>>;
+
+// The same numbers over a part of the samples; nothing is written. What a suite makes of all
+// outcomes together (Suite::review) is made of all. Tasks without a sample in the part have no
+// rows.
+store::Summary score_part(std::span<Task> tasks, const ImageCodec& codec,
+                          const store::RunFolder& folder, const RunName& name,
+                          const ScoreOptions& options, const Part& part);
 
 // Samples without a usable answer: failed, refused or not asked yet. 0: the run is complete.
 std::int64_t incomplete_samples(const store::Summary& summary);

@@ -12,7 +12,7 @@ std::string request_key(const Task& task, const Sample& sample, std::size_t turn
 }
 
 std::string neutral_name(const std::filesystem::path& root, const ImageFile& file,
-                         const PictureRule& rule) {
+                         const PictureRule& rule, const std::string& change) {
   if (file.path.empty()) return {};
   std::string place = file.path.lexically_relative(root).generic_string();
   std::string suffix = lower_ascii(file.path.extension().string());
@@ -23,6 +23,10 @@ std::string neutral_name(const std::filesystem::path& root, const ImageFile& fil
   }
   if (rule.longest_side > 0) {
     place += "#longest=" + std::to_string(rule.longest_side);
+    suffix = ".png";
+  }
+  if (!change.empty()) {
+    place += "#" + change;
     suffix = ".png";
   }
   return sha256("picture " + place).substr(0, 16) + suffix;

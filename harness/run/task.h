@@ -31,8 +31,8 @@ struct Task {
 std::string request_key(const Task& task, const Sample& sample, std::size_t turn);
 
 // The name under which a picture leaves: a hash of where it lies in the data set and of what is
-// done to it, and its suffix. Empty for no file.
+// done to it, and its suffix. Empty for no file. change: PictureChange::name(), empty: none.
 std::string neutral_name(const std::filesystem::path& root, const ImageFile& file,
-                         const PictureRule& rule);
+                         const PictureRule& rule, const std::string& change = {});
 
 }  // namespace looktwice::run

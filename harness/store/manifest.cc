@@ -35,6 +35,8 @@ std::string json_of(const Manifest& m) {
                {"partial", m.partial}};
   if (!m.judges.empty()) json["judges"] = m.judges;
   if (!m.encoders.empty()) json["encoders"] = m.encoders;
+  if (!m.trained_on.empty()) json["trained_on"] = m.trained_on;
+  if (!m.flags.empty()) json["flags"] = m.flags;
   return pretty(json);
 }
 
@@ -73,6 +75,8 @@ Manifest read_manifest(const std::filesystem::path& file) {
   fields.read("partial", m.partial);
   if (fields.has("judges")) fields.read("judges", m.judges);
   if (fields.has("encoders")) fields.read("encoders", m.encoders);
+  if (fields.has("trained_on")) fields.read("trained_on", m.trained_on);
+  if (fields.has("flags")) fields.read("flags", m.flags);
   return m;
 }
 

@@ -10,6 +10,9 @@
 
 namespace looktwice::store {
 
+// How a flag begins that says that a model was shown what it is asked.
+inline constexpr const char* kTruthShown = "ground truth shown to the model";
+
 struct TaskManifest {
   std::string task = {}, variant = {};
   std::filesystem::path root = {};  // folder of the data set; images of outcomes are relative to it
@@ -32,6 +35,9 @@ struct Manifest {
   std::map<std::string, std::map<std::string, std::string>> judges = {};
   // Who gave the answers embeddings, by id: model, its options and facts.
   std::map<std::string, std::map<std::string, std::string>> encoders = {};
+  std::vector<std::string> trained_on = {};  // data sets, as the user says
+  // What every table must say of this run: "ground truth shown to the model: ...".
+  std::vector<std::string> flags = {};
   std::int64_t dropped_records = 0;  // torn or foreign journal records cut so far
   bool complete = false, partial = false;
 };

@@ -108,6 +108,7 @@ std::string json_of(const Summary& summary) {
                {"label", summary.label},
                {"tasks", Json::array()},
                {"rows", Json::array()}};
+  if (!summary.flags.empty()) json["flags"] = summary.flags;
   for (const TaskSummary& task : summary.tasks) json["tasks"].push_back(json_of(task));
   for (const Row& row : summary.rows) json["rows"].push_back(json_of(row));
   return pretty(json);
@@ -120,6 +121,7 @@ Summary read_summary(const std::filesystem::path& file) {
   fields.read("run", summary.run);
   fields.read("model", summary.model);
   fields.read("label", summary.label);
+  if (fields.has("flags")) fields.read("flags", summary.flags);
   fields.each("tasks", [&](const Fields& task) { summary.tasks.push_back(task_of(task)); });
   fields.each("rows", [&](const Fields& row) { summary.rows.push_back(row_of(row)); });
   return summary;

@@ -33,7 +33,7 @@ class Generated final : public Metric {
     }
     pixels_ += own;
     // An F1 is a ratio of counts: summed as it is, the order would change the last bit.
-    rewards_.push_back(reward(own));
+    rewards_.emplace_back(seen.id, reward(own));
     if (seen.positive) images_.add(*seen.positive, any);
   }
   std::unique_ptr<Metric> clone_empty() const override { return std::make_unique<Generated>(); }
@@ -68,7 +68,8 @@ class Generated final : public Metric {
     add("generated_pixel_accuracy", pixels_.accuracy(), "no pixel");
     add("generated_image_f1", images_.f1(), "no anomalous image");
     add("generated_image_accuracy", images_.accuracy(), "no image");
-    std::vector<double> sorted = rewards_;
+    std::vector<double> sorted;
+    for (const auto& [id, value] : rewards_) sorted.push_back(value);
     std::ranges::sort(sorted);
     Sum sum;
     for (const double value : sorted) sum += value;
@@ -76,6 +77,11 @@ class Generated final : public Metric {
         sorted.empty() ? std::optional<double>() : sum.value() / static_cast<double>(sorted.size()),
         "no image");
     return values;
+  }
+  std::map<std::string, std::map<std::string, double>> by_sample() const override {
+    std::map<std::string, std::map<std::string, double>> all;
+    for (const auto& [id, value] : rewards_) all["reward_mask"][id] = value;
+    return all;
   }
 
  private:
@@ -85,7 +91,7 @@ class Generated final : public Metric {
     return 2 * pixels.f1().value_or(0);
   }
 
-  std::vector<double> rewards_ = {};
+  std::vector<std::pair<std::string, double>> rewards_ = {};  // id and R_acc
   Confusion pixels_ = {}, images_ = {};
   std::int64_t maps_ = 0, masks_ = 0, skipped_ = 0;
 };

@@ -133,7 +133,7 @@ class Detection final : public Suite {
                           "generated_image_accuracy", "reward_mask", "joint_pixel_f1",
                           "joint_pixel_accuracy", "joint_image_f1", "joint_image_accuracy",
                           "joint_threshold", "joint_image_threshold"},
-        .measures = {{kGroup, "invalid"}, {kGroup, "reward_format"}, {kGroup, "reward_answer"}},
+        .measures = {{kGroup, "invalid"}, {kGroup, "reward_format"}, {kGroup, "reward_answer"}, {kGroup, "reward"}},
         .map_side = reading_.original_size ? 0 : kSide,
         .headline = "generated_pixel_f1",
         .columns = {"generated_pixel_accuracy", "generated_image_f1", "generated_image_accuracy"},

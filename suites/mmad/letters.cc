@@ -251,4 +251,17 @@ std::string corrected_letter(std::string_view reply, std::span<const Option> opt
   return letter;
 }
 
+std::string likeliest_letter(const std::map<std::string, double>& likelihoods,
+                             std::span<const Option> options) {
+  std::string letter;
+  double most = 0;
+  for (const Option& option : options) {
+    const auto found = likelihoods.find(option.letter);
+    if (found == likelihoods.end() || !(letter.empty() || found->second > most)) continue;
+    letter = option.letter;
+    most = found->second;
+  }
+  return letter;
+}
+
 }  // namespace looktwice::suites

@@ -2,6 +2,7 @@
 // (protocols.md 3.5). Any bytes may come in. Not here: whether the letter is right.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,5 +39,10 @@ std::string official_letter(std::string_view reply, std::span<const Option> opti
 // the article when blanks and a word follow it, unless the word before says that it is an option
 // ("option A looks") or the word behind does ("A is").
 std::string corrected_letter(std::string_view reply, std::span<const Option> options);
+
+// The letter of `options` with the largest likelihood; of equal ones the first. Empty: none of them
+// has one.
+std::string likeliest_letter(const std::map<std::string, double>& likelihoods,
+                             std::span<const Option> options);
 
 }  // namespace looktwice::suites

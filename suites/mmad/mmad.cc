@@ -24,6 +24,8 @@ namespace {
 
 constexpr const char* kTask = "mmad";
 constexpr const char* kDefaultPrompt = "qwen";
+// A scorer of its own, where a model tells how likely each letter is.
+constexpr const char* kLikelihoods = "likelihoods";
 constexpr std::size_t kDetection = 0;  // index into kMmadSubtasks
 
 struct Asking {
@@ -263,6 +265,7 @@ class Mmad final : public Suite {
       question.sent = {.side = 512,
                        .enlarge = true,
                        .scaling = PictureForm::Scaling::area,
+                       .turn = true,
                        .jpeg_quality = 95,
                        .detail = "low"};
     for (const QuestionPart& part : question.parts)
@@ -277,15 +280,20 @@ class Mmad final : public Suite {
     outcome.anomalous = sample.truth.anomalous;
     const SetQuestion& asked = sample.questions.back();
     outcome.answers.push_back({.group = asked.group, .question = asked.text, .text = answer.text});
-    for (const std::string& scorer : scorers()) {
+    const bool formatted = seg_reply(answer.text).formatted;
+    std::vector<std::string> all = scorers();
+    if (!answer.likelihoods.empty()) all.emplace_back(kLikelihoods);
+    for (const std::string& scorer : all) {
       std::string letter;
       if (scorer == "official")
         letter = official_letter(answer.text, asked.options, asking_.prompt.reading);
       else if (scorer == "corrected")
         letter = corrected_letter(answer.text, asked.options);
+      else if (scorer == kLikelihoods)
+        letter = likeliest_letter(answer.likelihoods, asked.options);
       else
         letter = sample.truth.controls.at(scorer);
-      outcome.marks.push_back(mark_by(scorer, sample, letter, answer));
+      outcome.marks.push_back(mark_by(scorer, sample, letter, answer, formatted));
     }
     return outcome;
   }
@@ -309,12 +317,12 @@ class Mmad final : public Suite {
   }
 
   std::optional<AnomalyMap> mask_in(const Outcome& outcome, int width, int height) const override {
-    if (asking_.prompt.prompt != MmadPrompt::omniad) return {};
     return drawn_mask(outcome.text, width, height);
   }
 
   Plan plan() const override {
     Plan plan{.scorers = scorers(),
+              .optional_scorers = {kLikelihoods},
               .image_metrics = {"precision", "recall", "f1"},
               .zero_rates = true,
               .headline = "average",
@@ -339,6 +347,7 @@ class Mmad final : public Suite {
       if (asking_.prompt.prompt != MmadPrompt::omniad) continue;
       plan.measures.push_back({subtask.group, "reward_format"});
       plan.measures.push_back({subtask.group, "reward_answer"});
+      plan.measures.push_back({subtask.group, "reward"});
     }
     if (asking_.prompt.prompt == MmadPrompt::omniad) plan.pixel_metrics = {"reward_mask"};
     plan.averages = {std::move(average)};
@@ -362,8 +371,8 @@ class Mmad final : public Suite {
     }
   }
 
-  Mark mark_by(const std::string& scorer, const Sample& sample, const std::string& letter,
-               const Prediction& answer) const {
+  static Mark mark_by(const std::string& scorer, const Sample& sample, const std::string& letter,
+                      const Prediction& answer, bool formatted) {
     Mark mark{.scorer = scorer};
     mark.answers.emplace_back();
     if (answer.status != Status::answered) {
@@ -379,10 +388,9 @@ class Mmad final : public Suite {
     std::map<std::string, double>& values = mark.answers[0].values;
     values["choice"] = right;
     values["invalid"] = letter.empty();
-    if (asking_.prompt.prompt == MmadPrompt::omniad) {
-      values["reward_format"] = seg_reply(answer.text).formatted;
-      values["reward_answer"] = right ? 1 : 0.1;
-    }
+    // Of any run's answers; rows of them where the prompt asks for that form, or --metrics does.
+    values["reward_format"] = formatted;
+    values["reward_answer"] = right ? 1 : 0.1;
     if (asked.group == kMmadSubtasks[kDetection].group) {
       const bool anomalous = *sample.truth.anomalous;
       values[anomalous ? "miss" : "overkill"] = !right;
