@@ -137,7 +137,7 @@ void RunOptions::add_to(Command& command) {
               "it is then tested on")
       .option("map_dtype", map_dtype, "float32 or float16")
       .option("fail_on_error", fail_on_error,
-              "tolerate this many failed samples (5) or this share (1%); more stop the run")
+              "tolerate this many failed samples (5) or this share (1%, 0.01); more stop the run")
       .flag("json", json, "print the summary as JSON")
       .flag("quiet", quiet, "no progress");
   paid.add_to(command);
@@ -159,10 +159,15 @@ int RunOptions::batch() const {
 std::int64_t RunOptions::tolerated(std::int64_t samples) const {
   if (fail_on_error.empty()) return -1;
   std::string digits = fail_on_error;
-  const bool share = digits.ends_with('%');
+  bool share = digits.ends_with('%');
   if (share) digits.pop_back();
   double number = -1;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  // 0.01 is 1%: no count lies between 0 and 1.
+  if (!share && number > 0 && number < 1) {
+    number *= 100;
+    share = true;
+  }
   const bool good = error == std::errc{} && end == digits.data() + digits.size() && number >= 0 &&
                     (share ? number <= 100 : number == std::floor(number));
   if (!good)

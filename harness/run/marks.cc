@@ -27,6 +27,9 @@ class Drawn final : public PictureChange {
   std::string name() const override { return style_text(marks_); }
 
   Image changed(Image picture) const override {
+    if (marks_.from_truth)
+      if (const std::string flaw = flaw_of(marks_, task_, sample_); !flaw.empty())
+        throw Error(Kind::data, flaw);
     if (!marks_.from_truth) {
       const std::optional<AnomalyMap> map = marks_.maps(task_, sample_);
       if (!map) throw Error(Kind::data, "no map to draw on its picture");

@@ -37,8 +37,9 @@ class Lines {
     ++number_;
     for (;;) {
       if (at_ == end_ && !fill()) return !line.empty();
-      const char* start = buffer_.data() + at_;
-      const char* stop = std::find(start, buffer_.data() + end_, '\n');
+      const char* const start = buffer_.data() + at_;
+      const char* const stop =
+          std::find(start, static_cast<const char*>(buffer_.data() + end_), '\n');
       line.append(start, stop);
       if (line.size() > kLongestLine)
         refuse_at(name_, {number_, 0}, "longer than 64 MiB; expected one thing a line");
@@ -114,7 +115,7 @@ TrainingItem item_of(const JsonValue& object, const Lines& lines) {
   return item;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : valid_utf8(text)) {
     if (c == '"' || c == '\\') {
@@ -168,14 +169,14 @@ void for_each_line(const std::filesystem::path& file,
 }
 
 std::string training_head(std::string_view about) {
-  return R"({"schema":1,"kind":"training","about":)" + quoted(about) + "}";
+  return R"({"schema":1,"kind":"training","about":)" + json_text(about) + "}";
 }
 
 std::string line_of(const TrainingItem& item) {
-  std::string line = "{\"name\":" + quoted(item.name);
+  std::string line = "{\"name\":" + json_text(item.name);
   if (!item.sha256.empty()) line += ",\"sha256\":\"" + item.sha256 + "\"";
   if (item.phash) line += ",\"phash\":\"" + phash_text(*item.phash) + "\"";
-  if (!item.text.empty()) line += ",\"text\":" + quoted(item.text);
+  if (!item.text.empty()) line += ",\"text\":" + json_text(item.text);
   return line + "}";
 }
 

@@ -41,6 +41,27 @@ void ClusterMean::merge(const ClusterMean& part) {
   clusters_.insert(clusters_.end(), part.clusters_.begin(), part.clusters_.end());
 }
 
+// Sums of answers that are right or wrong are whole numbers, and whole numbers add up exactly in any
+// order: the same bits as below, many times faster.
+bool ClusterMean::whole_sums() const {
+  return pooling_ == Pooling::values && clusters_.size() < (std::size_t{1} << 30) &&
+         std::ranges::all_of(clusters_, [](const Cluster& one) {
+           return one.sum == std::floor(one.sum) && one.sum < 65536 && one.count < 65536;
+         });
+}
+
+// As pooled() with Pooling::values.
+std::optional<double> ClusterMean::pooled_whole(const WholeSums& whole,
+                                                std::span<const std::uint32_t> drawn) {
+  std::uint64_t sum = 0, weight = 0;
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    sum += static_cast<std::uint64_t>(drawn[i]) * whole.sums[i];
+    weight += static_cast<std::uint64_t>(drawn[i]) * whole.counts[i];
+  }
+  if (weight == 0) return {};
+  return static_cast<double>(sum) / static_cast<double>(weight);
+}
+
 // drawn[i]: how often cluster i counts.
 std::optional<double> ClusterMean::pooled(std::span<const Cluster> clusters,
                                           std::span<const std::uint32_t> drawn) const {
@@ -105,6 +126,13 @@ Value ClusterMean::value(const MetricOptions& options) const {
   const double mean = *value.value;
   const auto n = static_cast<double>(value.used), free = n - static_cast<double>(strata);
   const double wider = free > 0 ? std::sqrt(n / free) : 1;
+  WholeSums whole;
+  const bool is_whole = whole_sums();
+  if (is_whole)
+    for (const Cluster& one : clusters) {
+      whole.sums.push_back(static_cast<std::uint32_t>(one.sum));
+      whole.counts.push_back(static_cast<std::uint32_t>(one.count));
+    }
   value.replicates =
       std::move(bootstrap(sizes, 1,
                           {.resamples = options.resamples,
@@ -112,8 +140,9 @@ Value ClusterMean::value(const MetricOptions& options) const {
                            .threads = options.threads},
                           [&](std::span<const std::uint32_t> drawn, std::span<double> out) {
                             // A draw without any value says nothing: it counts as the value itself.
-                            out[0] =
-                                mean + wider * (mean_of(clusters, drawn).value_or(mean) - mean);
+                            const auto found =
+                                is_whole ? pooled_whole(whole, drawn) : mean_of(clusters, drawn);
+                            out[0] = mean + wider * (found.value_or(mean) - mean);
                           })[0]);
   add_interval(value, strata);
   return value;

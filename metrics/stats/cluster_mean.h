@@ -54,6 +54,13 @@ class ClusterMean {
                                 std::span<const std::uint32_t> drawn) const;
   std::optional<double> pooled(std::span<const Cluster> clusters,
                                std::span<const std::uint32_t> drawn) const;
+  // Parallel to the clusters.
+  struct WholeSums {
+    std::vector<std::uint32_t> sums = {}, counts = {};
+  };
+  bool whole_sums() const;
+  static std::optional<double> pooled_whole(const WholeSums& whole,
+                                            std::span<const std::uint32_t> drawn);
   void add_interval(Value& value, std::size_t strata) const;
 
   Pooling pooling_;

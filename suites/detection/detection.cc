@@ -11,6 +11,7 @@
 #include "harness/core/suite.h"
 #include "harness/core/text.h"
 #include "suites/datasets/catalogue.h"
+#include "suites/kinds.h"
 #include "suites/mmad/letters.h"
 #include "suites/mmad/mmad_prompts.h"
 #include "suites/references.h"
@@ -142,14 +143,7 @@ class Detection final : public Suite {
         .variant = variant_};
     plan.published_columns = {{"generated_pixel_f1", std::string(column_) + ".f1"},
                               {"generated_pixel_accuracy", std::string(column_) + ".acc"}};
-    if (entry_.has_kinds) {
-      for (const char* kind : {"of_kinds", "structural", "logical"})
-        plan.image_metrics.push_back(std::string("auroc_") + kind);
-      for (const char* metric : {"au_spro_0.01", "au_spro_0.05", "au_spro_0.1", "au_spro_0.3",
-                                 "au_spro_1", "map_max_auroc"})
-        for (const char* kind : {"", "_structural", "_logical"})
-          plan.pixel_metrics.push_back(std::string(metric) + kind);
-    }
+    if (entry_.has_kinds) add_kind_metrics(plan);
     return plan;
   }
 

@@ -11,6 +11,7 @@
 #include "harness/core/text.h"
 #include "suites/answers.h"
 #include "suites/datasets/catalogue.h"
+#include "suites/kinds.h"
 #include "suites/references.h"
 
 namespace looktwice::suites {
@@ -89,14 +90,7 @@ class ZeroShot final : public Suite {
                             "pixel_f1_max",       "aupro",
                             "generated_pixel_f1", "generated_pixel_accuracy",
                             "generated_image_f1", "generated_image_accuracy"};
-    if (entry_.has_kinds) {
-      for (const char* kind : {"of_kinds", "structural", "logical"})
-        plan.image_metrics.push_back(std::string("auroc_") + kind);
-      for (const char* metric : {"au_spro_0.01", "au_spro_0.05", "au_spro_0.1", "au_spro_0.3",
-                                 "au_spro_1", "map_max_auroc"})
-        for (const char* kind : {"", "_structural", "_logical"})
-          plan.pixel_metrics.push_back(std::string(metric) + kind);
-    }
+    if (entry_.has_kinds) add_kind_metrics(plan);
     return plan;
   }
 

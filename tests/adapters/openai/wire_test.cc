@@ -7,6 +7,7 @@
 
 #include "adapters/imaging/codec.h"
 #include "adapters/imaging/jpeg_write.h"
+#include "adapters/imaging/turn.h"
 #include "adapters/openai/base64.h"
 #include "adapters/openai/body.h"
 #include "adapters/openai/data_url.h"
@@ -362,6 +363,20 @@ TEST_F(SentPicture, BecomesAJpegAsMmadSendsIt) {
     const Image sent = codec_->decode(bytes_in(url));
     EXPECT_EQ(sent.width, 32);
     EXPECT_EQ(sent.height, width == 64 ? 5 : 16);
+  }
+}
+
+TEST_F(SentPicture, IsTurnedByItsExifTagWhereTheProtocolSaysSo) {
+  const auto file =
+      file_bytes(LOOKTWICE_TEST_DATA "/fixtures/image/files/exif_rotated.jpg");
+  const int orientation = codec_->info(file).exif_orientation;
+  ASSERT_NE(orientation, 1);
+  const Image stored = codec_->decode(file);
+  for (const bool turn : {false, true}) {
+    const std::string url =
+        data_url(picture("a.jpg", file), {.side = 0, .turn = turn, .jpeg_quality = 95});
+    const Image seen = turn ? imaging::turned(stored, orientation) : stored;
+    EXPECT_EQ(bytes_in(url), imaging::jpeg_of(seen, 95));
   }
 }
 

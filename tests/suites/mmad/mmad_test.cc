@@ -333,5 +333,50 @@ TEST(Mmad, OmniadRepliesHaveRewardsAndMasks) {
   EXPECT_FALSE(task.suite->mask_in(bad, 48, 48));
 }
 
+// Where a model tells how likely each letter is, that is a scorer of its own.
+TEST(Mmad, LikelihoodsAreReadBesideTheText) {
+  const MmadFolder folder;
+  const run::Task task = task_of(folder, "qwen");
+  const Sample& sample = task.samples[0];  // "B" is right
+  const auto marks_of = [&](const Prediction& reply) {
+    return task.suite->mark(sample, {&reply, 1}).marks;
+  };
+  EXPECT_EQ(marks_of({.text = "A"}).size(), 2u);
+  const std::vector<Mark> marks = marks_of({.text = "A", .likelihoods = {{"A", 0.2}, {"B", 0.7}}});
+  ASSERT_EQ(marks.size(), 3u);
+  EXPECT_EQ(marks[2].scorer, "likelihoods");
+  EXPECT_EQ(marks[2].answers[0].values.at("choice"), 1);
+  EXPECT_EQ(marks[1].answers[0].values.at("choice"), 0);
+  // Letters that are no options say nothing.
+  EXPECT_EQ(marks_of({.likelihoods = {{"E", 1}}})[2].answers[0].values.at("invalid"), 1);
+  EXPECT_EQ(task.suite->plan().optional_scorers, std::vector<std::string>{"likelihoods"});
+}
+
+TEST(Mmad, AMegabyteOfCoordinatesCostsLittle) {
+  const MmadFolder folder;
+  const run::Task task = task_of(folder, "omniad");
+  const Sample& sample = task.samples[0];
+  std::string runs;
+  while (runs.size() < 1u << 20) runs += "(23, 0)-(0, 23),\n 缺陷 (1,";
+  for (const std::string& text :
+       {"<seg>" + runs, "<seg>" + runs + "</seg><think>" + runs + "</think><answer>B</answer>", runs,
+        std::string(1 << 20, '('), std::string()}) {
+    const Prediction reply{.text = text};
+    Outcome outcome = task.suite->mark(sample, {&reply, 1});
+    outcome.text = text;
+    EXPECT_EQ(outcome.marks.size(), 2u);
+    EXPECT_EQ(task.suite->mask_in(outcome, 512, 512).has_value(), text.starts_with("<seg>"));
+  }
+}
+
+TEST(Mmad, PicturesOfTheScriptsAreTurnedAsOpenCvTurnsThem) {
+  const MmadFolder folder;
+  for (const MmadPromptSet& set : mmad_prompt_sets()) {
+    const run::Task task = task_of(folder, set.name);
+    const Question question = *task.suite->ask(task.samples[0], {});
+    EXPECT_EQ(question.sent.turn, set.fitted_pictures) << set.name;
+  }
+}
+
 }  // namespace
 }  // namespace looktwice::suites

@@ -1,0 +1,288 @@
+// det.* from folder to report, on small copies of all four sets in their published layouts
+// (scripts/detection_miniatures): text masks and maps, 0- and 1-shot, by one who knows and by one
+// who guesses.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+
+#include "harness/store/manifest.h"
+#include "harness/store/run_folder.h"
+#include "harness/store/summary.h"
+#include "tests/harness/cli/unit.h"
+
+namespace looktwice {
+namespace {
+
+using namespace looktwice::testing;
+
+const std::vector<std::string> kSets = {"mvtec", "visa", "loco", "goodsad"};
+constexpr int kImages = 8, kCategories = 2;
+
+class DetectionSets : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<TemporaryFolder>();
+    const Finished made =
+        finished({.arguments = {"python3", LOOKTWICE_SOURCE_DIR "/scripts/detection_miniatures",
+                                folder_->path().string()}});
+    made_ = made.code == 0;
+    why_ = made.err;
+    no_python_ = made.code == 127;
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+  void SetUp() override {
+    if (no_python_) GTEST_SKIP() << "no python3";
+    ASSERT_TRUE(made_) << why_;
+  }
+
+  static std::filesystem::path answers(const std::string& set, const std::string& name) {
+    return folder_->path() / "answers" / set / name;
+  }
+  static std::filesystem::path run_folder() { return folder_->path() / "run"; }
+  static Finished run(const std::string& task, const std::string& model_args,
+                      const std::vector<std::string>& more = {}) {
+    std::filesystem::remove_all(run_folder());
+    std::vector<std::string> words = {
+        "run",         "--model",       "predictions",           "--model_args",
+        model_args,    "--tasks",       task,                    "--data_root",
+        folder_->path().string(), "--output_path", run_folder().string(), "--quiet",
+        "--resamples", "0",             "--threads",             "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return finished(looktwice(words));
+  }
+  static std::map<std::string, double> values(const std::string& scorer = "corrected",
+                                              const std::string& group = "macro") {
+    std::map<std::string, double> values;
+    for (const store::Row& row : store::read_summary(run_folder() / "summary.json").rows)
+      if (row.scorer == scorer && row.group == group && row.value)
+        values[row.metric] = *row.value;
+    return values;
+  }
+  static int anomalous(const std::string& set) { return set == "loco" ? 2 * kImages : kImages; }
+
+  static std::unique_ptr<TemporaryFolder> folder_;
+  static bool made_, no_python_;
+  static std::string why_;
+};
+std::unique_ptr<TemporaryFolder> DetectionSets::folder_;
+bool DetectionSets::made_ = false, DetectionSets::no_python_ = false;
+std::string DetectionSets::why_;
+
+TEST_F(DetectionSets, TextMasksThatAreRightScoreHundred) {
+  for (const std::string& set : kSets)
+    for (const char* variant : {"", ":original", ":answer"})
+      for (const char* shots : {"0", "1"}) {
+        if (*variant != '\0' && *shots == '1') continue;
+        const Finished done = run("det." + set + variant,
+                                  "path=" + answers(set, "oracle.jsonl").string(),
+                                  {"--num_fewshot", shots});
+        ASSERT_EQ(done.code, 0) << set << done.err;
+        const auto found = values();
+        for (const char* metric :
+             {"generated_pixel_f1", "generated_pixel_accuracy", "generated_image_f1",
+              "generated_image_accuracy", "accuracy", "f1", "auroc", "detection.reward_format",
+              "detection.reward_answer"}) {
+          ASSERT_TRUE(found.contains(metric)) << set << " " << metric;
+          EXPECT_EQ(found.at(metric), 1.0) << set << variant << " " << metric;
+        }
+        EXPECT_EQ(found.at("detection.invalid"), 0.0);
+        // R_fmt + R_ans + R_acc: 3 on a normal picture, 4 on an anomalous one.
+        const double n = kImages, a = anomalous(set);
+        EXPECT_NEAR(found.at("detection.reward"), (3 * n + 4 * a) / (n + a), 1e-12) << set;
+        EXPECT_NEAR(found.at("reward_mask"), (n + 2 * a) / (n + a), 1e-12) << set;
+        // The closed forms.
+        const auto yes = values("all_anomalous"), no = values("all_normal");
+        EXPECT_NEAR(yes.at("f1"), 2 * a / (2 * a + n), 1e-12);
+        EXPECT_NEAR(yes.at("accuracy"), a / (a + n), 1e-12);
+        EXPECT_EQ(no.at("f1"), 0.0);
+        EXPECT_NEAR(no.at("accuracy"), n / (a + n), 1e-12);
+        EXPECT_EQ(found.contains("au_spro_0.05"), set == "loco");
+        if (set == "loco") {
+          for (const char* metric : {"au_spro_0.05", "au_spro_0.05_structural",
+                                     "au_spro_0.3_logical", "auroc_structural", "auroc_logical",
+                                     "auroc_of_kinds"})
+            EXPECT_NEAR(found.at(metric), 1, 1e-12) << metric;
+        }
+      }
+}
+
+TEST_F(DetectionSets, MapsThatAreRightScoreHundredAtEveryKindOfThreshold) {
+  for (const std::string& set : kSets) {
+    const Finished done = run("det." + set, "maps=" + answers(set, "oracle.npz").string() +
+                                                ",map_score=max");
+    ASSERT_EQ(done.code, 0) << set << done.err;
+    for (const char* how : {"joint", "joint_exact", "anomalib", "joint_pooled"}) {
+      ASSERT_EQ(finished(looktwice({"score", run_folder().string(), "--quiet", "--resamples", "0",
+                                    "--pixel_threshold", how}))
+                    .code,
+                0);
+      const auto found = values();
+      for (const char* metric : {"joint_pixel_f1", "joint_pixel_accuracy", "joint_image_f1",
+                                 "joint_image_accuracy", "generated_pixel_f1", "auroc"})
+        EXPECT_EQ(found.at(metric), 1.0) << set << " " << how << " " << metric;
+    }
+    if (set == "loco") {
+      EXPECT_NEAR(values().at("au_spro_0.05_logical"), 1, 1e-12);
+    }
+  }
+}
+
+TEST_F(DetectionSets, WhoGuessesScoresChance) {
+  for (const std::string& set : kSets) {
+    ASSERT_EQ(run("det." + set, "path=" + answers(set, "random.jsonl").string()).code, 0);
+    const auto text = values("corrected", "pooled");
+    EXPECT_NEAR(text.at("accuracy"), 0.5, 0.25) << set;
+    EXPECT_NEAR(text.at("auroc"), 0.5, 0.25) << set;
+    EXPECT_LT(text.at("generated_pixel_f1"), 0.3) << set;
+    ASSERT_EQ(run("det." + set,
+                  "maps=" + answers(set, "random.npz").string() + ",map_score=mean")
+                  .code,
+              0);
+    const auto maps = values("corrected", "pooled");
+    EXPECT_NEAR(maps.at("auroc"), 0.5, 0.25) << set;
+    // Noise at its best threshold calls every picture anomalous.
+    const double n = kImages, a = anomalous(set);
+    EXPECT_NEAR(maps.at("joint_image_f1"), 2 * a / (2 * a + n), 1e-9) << set;
+    EXPECT_LT(maps.at("joint_pixel_f1"), 0.3) << set;
+  }
+}
+
+TEST_F(DetectionSets, LayoutsAreReadAsPublished) {
+  for (const std::string& set : kSets) {
+    const Finished data = finished(looktwice(
+        {"data", "verify", set, "--data_root", folder_->path().string(), "--json", "--quiet"}));
+    EXPECT_EQ(data.code, 0) << set << data.err;
+    EXPECT_NE(data.out.find("\"sound\": true"), std::string::npos) << data.out;
+    // LOCO: one or two files per anomalous picture of each kind.
+    const int masks = kCategories * kImages * (set == "loco" ? 3 : 1);
+    EXPECT_NE(data.out.find("\"masks\": " + std::to_string(masks)), std::string::npos) << data.out;
+  }
+}
+
+// R_acc of each picture stands in outcomes.jsonl, and so does the sum of the three.
+TEST_F(DetectionSets, RewardsAreKeptForEverySample) {
+  ASSERT_EQ(run("det.mvtec", "path=" + answers("mvtec", "random.jsonl").string()).code, 0);
+  const std::string outcomes = store::read_text(run_folder() / "outcomes.jsonl");
+  int masks = 0, sums = 0;
+  for (std::size_t at = 0; (at = outcomes.find("\"reward_mask\"", at)) != std::string::npos; ++at)
+    ++masks;
+  for (std::size_t at = 0; (at = outcomes.find("\"reward\"", at)) != std::string::npos; ++at) ++sums;
+  EXPECT_GE(masks, 2 * kCategories * kImages);
+  EXPECT_GE(sums, 2 * kCategories * kImages);
+  const double mean = values("corrected", "pooled").at("detection.reward");
+  EXPECT_GT(mean, 0.1);
+  EXPECT_LT(mean, 4);
+}
+
+TEST_F(DetectionSets, MarksOfTheTruthAreFlaggedEverywhere) {
+  const Finished done =
+      run("det.visa", "path=" + answers("visa", "oracle.jsonl").string(),
+          {"--marks", "bbox", "--marks_from", "truth", "--label", "told"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  const std::string flag = "ground truth shown to the model: bbox of the truth";
+  EXPECT_NE(done.out.find(flag), std::string::npos) << done.out;
+  EXPECT_EQ(store::read_manifest(run_folder() / "run.json").flags,
+            std::vector<std::string>{flag});
+  EXPECT_EQ(store::read_summary(run_folder() / "summary.json").flags,
+            std::vector<std::string>{flag});
+  ASSERT_EQ(finished(looktwice({"score", run_folder().string(), "--quiet"})).code, 0);
+  EXPECT_EQ(store::read_summary(run_folder() / "summary.json").flags,
+            std::vector<std::string>{flag});
+  for (const char* format : {"terminal", "markdown", "csv", "json", "html", "latex"}) {
+    const Finished board = finished(
+        looktwice({"leaderboard", run_folder().string(), "--format", format, "--no_published"}));
+    EXPECT_EQ(board.code, 0) << format;
+    EXPECT_NE(board.out.find("ground truth shown"), std::string::npos) << format << board.out;
+  }
+  const Finished board =
+      finished(looktwice({"leaderboard", run_folder().string(), "--json", "--no_published"}));
+  EXPECT_NE(board.out.find("\"rank\": null"), std::string::npos) << board.out;
+  const Finished report =
+      finished(looktwice({"report", run_folder().string(), "--format", "html"}));
+  EXPECT_NE(report.out.find("FLAG: ground truth"), std::string::npos);
+}
+
+TEST_F(DetectionSets, MarksMakeAnotherRun) {
+  const std::string oracle = "path=" + answers("visa", "oracle.jsonl").string();
+  std::map<std::string, std::string> ids;
+  const auto id_of = [&](const std::vector<std::string>& more) {
+    EXPECT_EQ(run("det.visa", oracle, more).code, 0);
+    return store::read_manifest(run_folder() / "run.json").run;
+  };
+  const std::string maps = answers("visa", "oracle.npz").string(),
+                    noise = answers("visa", "random.npz").string();
+  const std::string plain = id_of({}),
+                    boxes = id_of({"--marks", "bbox", "--marks_from", maps}),
+                    others = id_of({"--marks", "bbox", "--marks_from", noise}),
+                    heat = id_of({"--marks", "heatmap", "--marks_from", maps}),
+                    strict = id_of({"--marks", "bbox", "--marks_from", noise, "--marks_threshold",
+                                    "0.9"});
+  EXPECT_EQ((std::set<std::string>{plain, boxes, others, heat, strict}).size(), 5u);
+  EXPECT_EQ(id_of({"--marks", "bbox", "--marks_from", maps}), boxes);
+  const store::Manifest manifest = store::read_manifest(run_folder() / "run.json");
+  EXPECT_EQ(manifest.options_used.at("marks_from"), "maps");
+  EXPECT_EQ(manifest.options_used.at("marks_source").size(), 64u);
+  EXPECT_EQ(manifest.flags.at(0), "pictures are marked: bbox of recorded maps");
+}
+
+TEST_F(DetectionSets, MarksMayComeFromAnotherRun) {
+  ASSERT_EQ(run("zsad.mvtec", "maps=" + answers("mvtec", "oracle.npz").string() + ",map_score=max")
+                .code,
+            0);
+  const std::filesystem::path expert = folder_->path() / "expert";
+  std::filesystem::rename(run_folder(), expert);
+  const std::string oracle = "path=" + answers("mvtec", "oracle.jsonl").string();
+  Finished done =
+      run("det.mvtec", oracle, {"--marks", "contour", "--marks_from", expert.string()});
+  EXPECT_EQ(done.code, 0) << done.err;
+  std::filesystem::remove_all(expert);
+  // And from one that wrote its masks.
+  ASSERT_EQ(run("det.mvtec", oracle).code, 0);
+  std::filesystem::rename(run_folder(), expert);
+  done = run("det.mvtec", oracle, {"--marks", "mask", "--marks_from", expert.string()});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(store::read_manifest(run_folder() / "run.json").options_used.at("marks_place"),
+            "beside");
+  // Of another data set there is nothing to draw.
+  done = run("det.visa", "path=" + answers("visa", "oracle.jsonl").string(),
+             {"--marks", "mask", "--marks_from", expert.string()});
+  EXPECT_EQ(done.code, 4);
+  EXPECT_NE(done.err.find("has nothing for any of the"), std::string::npos) << done.err;
+}
+
+TEST_F(DetectionSets, WrongMarksAreRefusedBeforeAnyWork) {
+  const std::string oracle = "path=" + answers("visa", "oracle.jsonl").string();
+  for (const auto& [words, why] : {
+           std::pair<std::vector<std::string>, const char*>{{"--marks", "bbx", "--marks_from", "truth"},
+                                                            "did you mean 'bbox'"},
+           {{"--marks", "bbox"}, "needs --marks_from"},
+           {{"--marks_from", "truth"}, "needs --marks"},
+           {{"--marks", "bbox", "--marks_from", "truth", "--marks_place", "under"}, "on, beside"},
+           {{"--marks", "bbox", "--marks_from", "truth", "--marks_threshold", "nan"}, "finite"},
+       }) {
+    const Finished done = run("det.visa", oracle, words);
+    EXPECT_EQ(done.code, 2) << done.err;
+    EXPECT_NE(done.err.find(why), std::string::npos) << done.err;
+  }
+  const Finished done =
+      run("det.visa", oracle, {"--marks", "bbox", "--marks_from", "/no/such/folder"});
+  EXPECT_EQ(done.code, 4) << done.err;
+}
+
+TEST_F(DetectionSets, TrainingIsSaidBesideTheValue) {
+  const std::string oracle = "path=" + answers("visa", "oracle.jsonl").string();
+  ASSERT_EQ(run("det.visa", oracle, {"--trained_on", "mmad,my set"}).code, 0);
+  const Finished board =
+      finished(looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
+  EXPECT_NE(board.out.find("Trained on MMAD (which shares pictures of VisA)."), std::string::npos)
+      << board.out;
+  ASSERT_EQ(run("det.visa", oracle, {"--trained_on", "goodsad"}).code, 0);
+  const Finished other =
+      finished(looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
+  EXPECT_EQ(other.out.find("Trained on"), std::string::npos) << other.out;
+}
+
+}  // namespace
+}  // namespace looktwice
