@@ -110,12 +110,11 @@ class Builder {
       board_.refused.push_back({model_name(run), folder, "", "the same run as another folder"});
       return;
     }
-    Leaderboard::Row row{
-        .model = model_name(run),
-        .shots = shots(run),
-        .run = run.manifest.run,
-        .folder = folder,
-        .flags = run.summary.flags};
+    Leaderboard::Row row{.model = model_name(run),
+                         .shots = shots(run),
+                         .run = run.manifest.run,
+                         .folder = folder,
+                         .flags = run.summary.flags};
     for (const store::TaskSummary& task : run.summary.tasks) {
       const std::string scorer = scorer_for(run.summary, task, options_);
       const store::Row* value = headline_row(run.summary, task, scorer);

@@ -47,8 +47,8 @@ struct Leaderboard {
     std::string model = {};
     std::optional<int> shots = {};
     bool published = false;
-    std::string source = {};                        // of a paper's row
-    std::string run = {}, folder = {};              // of our row
+    std::string source = {};            // of a paper's row
+    std::string run = {}, folder = {};  // of our row
     // What the run says of itself ("ground truth shown to the model: ..."); a row that saw the
     // truth has no rank.
     std::vector<std::string> flags = {};

@@ -409,7 +409,8 @@ Page page_of(const RunReport& report) {
     head.paragraphs = {headline_text(run.summary, task) + ".", counts_text(task) + "."};
     if (task.partial)
       head.paragraphs.push_back("PARTIAL: " + task.limited + ". Not for a leaderboard.");
-    for (const std::string& flag : run.summary.flags) head.paragraphs.push_back("FLAG: " + flag + ".");
+    for (const std::string& flag : run.summary.flags)
+      head.paragraphs.push_back("FLAG: " + flag + ".");
     if (const std::string seen = training_note(run.manifest, task.dataset); !seen.empty())
       head.paragraphs.push_back("TRAINING: " + seen);
     if (const std::string text = published_text(task); !text.empty())

@@ -20,10 +20,10 @@ Image grey_of(const Image& image) {
   Image grey{.width = image.width, .height = image.height, .channels = 1};
   grey.pixels.reserve(image.pixels.size() / 3);
   for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3)
-    grey.pixels.push_back(static_cast<std::uint8_t>(
-        (image.pixels[i] * 19595u + image.pixels[i + 1] * 38470u + image.pixels[i + 2] * 7471u +
-         0x8000u) >>
-        16));
+    grey.pixels.push_back(
+        static_cast<std::uint8_t>((image.pixels[i] * 19595u + image.pixels[i + 1] * 38470u +
+                                   image.pixels[i + 2] * 7471u + 0x8000u) >>
+                                  16));
   return grey;
 }
 
@@ -54,11 +54,11 @@ std::optional<std::uint64_t> phash(const Image& image) {
     for (std::size_t x = 0; x < kSide; ++x)
       for (std::size_t y = 0; y < kSide; ++y)
         down[k][x] += cosine[k][y] * small.pixels[y * kSide + x];
-  std::array<double, kLow * kLow> low = {};
+  std::array<double, kLow* kLow> low = {};
   for (std::size_t k = 0; k < kLow; ++k)
     for (std::size_t l = 0; l < kLow; ++l)
       for (std::size_t x = 0; x < kSide; ++x) low[k * kLow + l] += cosine[l][x] * down[k][x];
-  std::array<double, kLow * kLow> sorted = low;
+  std::array<double, kLow* kLow> sorted = low;
   std::ranges::sort(sorted);
   const double median = (sorted[31] + sorted[32]) / 2;
   std::uint64_t hash = 0;

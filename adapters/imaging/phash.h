@@ -1,8 +1,8 @@
 // Perceptual hash of a picture: 64 bits that change little when it is scaled, compressed anew or
 // made a little brighter. Equal to imagehash.phash (hash_size 8, highfreq_factor 4) of the
-// Python package ImageHash 4: grey by Pillow's rule, 32 x 32 by Lanczos, DCT-II of rows and columns,
-// the 8 x 8 lowest frequencies, a bit where one is above their median, row by row, first bit
-// highest. Not here: how near two hashes must be.
+// Python package ImageHash 4: grey by Pillow's rule, 32 x 32 by Lanczos, DCT-II of rows and
+// columns, the 8 x 8 lowest frequencies, a bit where one is above their median, row by row, first
+// bit highest. Not here: how near two hashes must be.
 #pragma once
 
 #include <bit>

@@ -14,7 +14,8 @@ Image turned(Image image, int orientation) {
   out.pixels.resize(image.pixels.size());
   const auto channels = static_cast<std::size_t>(image.channels);
   // Whether the stored picture's columns and rows are read from their end.
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom =
       orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   for (int y = 0; y < out.height; ++y)

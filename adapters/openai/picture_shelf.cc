@@ -5,9 +5,10 @@ namespace looktwice::openai {
 std::shared_ptr<const std::string> PictureShelf::data_url_of(const Picture& picture,
                                                              const PictureForm& form) {
   if (picture.name().empty()) return std::make_shared<std::string>(data_url(picture, form));
-  const std::string name =
-      picture.name() + "|" + std::to_string(form.side) + "|" + std::to_string(form.enlarge) + "|" +
-      std::to_string(static_cast<int>(form.scaling)) + "|" + std::to_string(form.turn) + "|" + std::to_string(form.jpeg_quality);
+  const std::string name = picture.name() + "|" + std::to_string(form.side) + "|" +
+                           std::to_string(form.enlarge) + "|" +
+                           std::to_string(static_cast<int>(form.scaling)) + "|" +
+                           std::to_string(form.turn) + "|" + std::to_string(form.jpeg_quality);
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     entries_.splice(entries_.begin(), entries_, found->second);
     return found->second->url;

@@ -85,9 +85,9 @@ struct ContaminationCommand {
 };
 
 // The pictures of a task's samples, each hashed once.
-std::vector<PictureHashes> pictures_of(const run::Task& task, const ImageCodec& codec,
-                                       bool perceptual, int threads,
-                                       const std::function<void(std::int64_t, std::int64_t)>& tell) {
+std::vector<PictureHashes> pictures_of(
+    const run::Task& task, const ImageCodec& codec, bool perceptual, int threads,
+    const std::function<void(std::int64_t, std::int64_t)>& tell) {
   std::vector<fs::path> files;
   std::unordered_map<std::string, std::size_t> places;
   for (const Sample& sample : task.samples)
@@ -125,11 +125,11 @@ class Audit {
     std::vector<run::Contamination> found;
     for (const run::Task& task : tasks_) {
       std::mutex one_at_a_time;
-      const auto pictures = pictures_of(
-          task, *codec_, rule_.hamming >= 0, threads, [&](std::int64_t done, std::int64_t of) {
-            const std::lock_guard hold(one_at_a_time);
-            line_.show("hashing pictures", done, of, 0, "");
-          });
+      const auto pictures = pictures_of(task, *codec_, rule_.hamming >= 0, threads,
+                                        [&](std::int64_t done, std::int64_t of) {
+                                          const std::lock_guard hold(one_at_a_time);
+                                          line_.show("hashing pictures", done, of, 0, "");
+                                        });
       found.emplace_back(task.samples, pictures, rule_);
     }
     size_ = run::for_each_training_item(options_.train, [&](const run::TrainingItem& item) {
@@ -164,8 +164,8 @@ class Audit {
     const run::RunName name{manifest_.run, manifest_.model, manifest_.label, manifest_.flags};
     run::Part all = part(true);
     for (std::vector<bool>& samples : all) std::fill(samples.begin(), samples.end(), true);
-    for (const auto& [which, kept] : {std::pair(&all_, all), std::pair(&clean_, part(false)),
-                                      std::pair(&seen_, part(true))})
+    for (const auto& [which, kept] :
+         {std::pair(&all_, all), std::pair(&clean_, part(false)), std::pair(&seen_, part(true))})
       *which = run::score_part(tasks_, *codec_, folder_, name, options, kept);
   }
 
@@ -253,8 +253,9 @@ class Audit {
                                 value_cell(seen_, task.task, metric, scorer)});
         }
     }
-    table.footnotes = {"Ranges: 95 % confidence intervals, as in the run's own report. A difference "
-                       "of the parts may also come from what is in them."};
+    table.footnotes = {
+        "Ranges: 95 % confidence intervals, as in the run's own report. A difference "
+        "of the parts may also come from what is in them."};
     return table;
   }
 
@@ -263,16 +264,17 @@ class Audit {
                                 (manifest_.label.empty() ? manifest_.model : manifest_.label)};
     page.sections.push_back(
         {.title = "overlap",
-         .paragraphs =
-             {options_.train.string() + ": " + std::to_string(size_.items) + " things, " +
-                  std::to_string(size_.hashes) + " files, " + std::to_string(size_.perceptual) +
-                  " perceptual hashes, " + std::to_string(size_.texts) + " texts.",
-              "Same file: equal SHA-256. Looks the same: 64-bit DCT hashes within " +
-                  std::to_string(rule_.hamming) + " bits" +
-                  (rule_.hamming < 0 ? " (not compared)" : "") + ". Same words: at least " +
-                  reports::fixed(100 * rule_.share, 0) + " % of the " +
-                  std::to_string(rule_.words) + "-word runs of question and right answer" +
-                  (rule_.words == 0 ? " (not compared)" : "") + "."},
+         .paragraphs = {options_.train.string() + ": " + std::to_string(size_.items) + " things, " +
+                            std::to_string(size_.hashes) + " files, " +
+                            std::to_string(size_.perceptual) + " perceptual hashes, " +
+                            std::to_string(size_.texts) + " texts.",
+                        "Same file: equal SHA-256. Looks the same: 64-bit DCT hashes within " +
+                            std::to_string(rule_.hamming) + " bits" +
+                            (rule_.hamming < 0 ? " (not compared)" : "") +
+                            ". Same words: at least " + reports::fixed(100 * rule_.share, 0) +
+                            " % of the " + std::to_string(rule_.words) +
+                            "-word runs of question and right answer" +
+                            (rule_.words == 0 ? " (not compared)" : "") + "."},
          .table = counts()});
     page.sections.push_back({.title = "scores", .table = scores()});
     return page;
@@ -320,17 +322,17 @@ class Lister {
     file.write(run::training_head(options_.about) + "\n");
     add_pictures(file);
     for (const std::string& name : texts_) add_text_file(file, name);
+    if (pictures_.empty() && text_items_ == 0)
+      throw Error(Kind::data, printable(options_.folder.string()) + ": neither pictures nor texts");
     file.commit();
     line_.finish();
     print(printable(options_.output.string()) + ": " + std::to_string(pictures_.size()) +
           " pictures, " + std::to_string(text_items_) + " texts; " + std::to_string(others_) +
           " other files left out\n");
     if (undecoded_ > 0)
-      warn(std::to_string(undecoded_) + " pictures have no perceptual hash (not readable, or of "
-                                        "one colour)");
-    if (pictures_.empty() && text_items_ == 0)
-      throw Error(Kind::data,
-                  printable(options_.folder.string()) + ": neither pictures nor texts");
+      warn(std::to_string(undecoded_) +
+           " pictures have no perceptual hash (not readable, or of "
+           "one colour)");
     return 0;
   }
 

@@ -70,8 +70,9 @@ int embed(const EmbedCommand& options, const Context& context) {
   const auto codec = imaging::make_codec();
   const std::vector<run::Task> tasks =
       stored_tasks(manifest, options.data_root, score_options.metric.threads, codec);
-  const store::Summary summary = run::score(
-      tasks, *codec, folder, {manifest.run, manifest.model, manifest.label, manifest.flags}, score_options);
+  const store::Summary summary =
+      run::score(tasks, *codec, folder,
+                 {manifest.run, manifest.model, manifest.label, manifest.flags}, score_options);
   if (context.stop->asked()) return 128 + context.stop->signal;
   manifest.options_used["encoder"] = setup.id();
   store::write_whole(folder.manifest(), json_of(manifest));

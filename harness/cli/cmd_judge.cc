@@ -198,7 +198,8 @@ class Judge {
     const std::vector<run::Task> tasks =
         stored_tasks(manifest, options_.data_root, options.metric.threads, codec);
     const store::Summary summary =
-        run::score(tasks, *codec, folder, {manifest.run, manifest.model, manifest.label, manifest.flags}, options);
+        run::score(tasks, *codec, folder,
+                   {manifest.run, manifest.model, manifest.label, manifest.flags}, options);
     print(options_.json ? store::json_of(summary) : run_report(folder, context_.terminal));
   }
 

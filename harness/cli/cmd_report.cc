@@ -42,7 +42,8 @@ std::string run_report(const store::RunFolder& folder, const Terminal& terminal)
     reports::Section section{.title = task.task};
     if (task.partial)
       section.paragraphs.push_back("PARTIAL: " + task.limited + "; not for leaderboards");
-    for (const std::string& flag : view.summary.flags) section.paragraphs.push_back("FLAG: " + flag);
+    for (const std::string& flag : view.summary.flags)
+      section.paragraphs.push_back("FLAG: " + flag);
     section.paragraphs.push_back(reports::headline_text(view.summary, task));
     section.paragraphs.push_back(reports::counts_text(task));
     page.sections.push_back(std::move(section));

@@ -195,7 +195,8 @@ class Run {
 
   store::Summary score(const store::RunFolder& folder) {
     store::Summary summary = run::score(
-        tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label, manifest_.flags}, score_options_);
+        tasks_, *codec_, folder, {manifest_.run, manifest_.model, manifest_.label, manifest_.flags},
+        score_options_);
     line_.finish();
     return summary;
   }

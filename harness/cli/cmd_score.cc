@@ -36,7 +36,8 @@ int score(const ScoreCommand& options, const Context& context) {
   scoring.judge = stored_judge(manifest, options.judge);
   scoring.encoder = stored_encoder(manifest);
   const store::Summary summary =
-      run::score(tasks, *codec, folder, {manifest.run, manifest.model, manifest.label, manifest.flags}, scoring);
+      run::score(tasks, *codec, folder,
+                 {manifest.run, manifest.model, manifest.label, manifest.flags}, scoring);
   line.finish();
   if (context.stop->asked()) return 128 + context.stop->signal;
   for (const auto& [name, value] : options.scoring.as_used()) manifest.options_used[name] = value;

@@ -29,9 +29,8 @@ constexpr const char* kTruth = "truth";
 // "VisA/pcb1/test/bad/000.png#q2" -> the picture's part of the id.
 std::string picture_name(const std::string& sample) {
   const std::size_t mark = sample.rfind("#q");
-  const bool is_question =
-      mark != std::string::npos && mark + 2 < sample.size() &&
-      sample.find_first_not_of("0123456789", mark + 2) == std::string::npos;
+  const bool is_question = mark != std::string::npos && mark + 2 < sample.size() &&
+                           sample.find_first_not_of("0123456789", mark + 2) == std::string::npos;
   return is_question ? sample.substr(0, mark) : sample;
 }
 
@@ -100,8 +99,8 @@ class RunMaps final : public Maps {
     if (!found.map.file.empty()) {
       auto map = run::read_map(folder_, found.map);
       if (!map)
-        throw Error(Kind::data, printable((folder_.path() / found.map.file).string()) +
-                                    ": missing or damaged");
+        throw Error(Kind::data,
+                    printable((folder_.path() / found.map.file).string()) + ": missing or damaged");
       return map;
     }
     int width = 0, height = 0;
@@ -166,8 +165,9 @@ struct Survey {
     sum.add(std::as_bytes(std::span(map.values)));
     for (const float value : map.values) {
       if (!std::isfinite(value))
-        throw Error(Kind::data, "'" + printable(name) + "': the map holds numbers that are not "
-                                                        "finite");
+        throw Error(Kind::data, "'" + printable(name) +
+                                    "': the map holds numbers that are not "
+                                    "finite");
       low = std::min(low, value);
       high = std::max(high, value);
     }
@@ -179,9 +179,7 @@ struct Survey {
 void MarksOptions::add_to(Command& command) {
   std::string kinds;
   for (const std::string& one : run::mark_kinds()) kinds += (kinds.empty() ? "" : ", ") + one;
-  command
-      .option("marks", kind,
-              "drawn on every picture before the model sees it: none, " + kinds)
+  command.option("marks", kind, "drawn on every picture before the model sees it: none, " + kinds)
       .option("marks_from", from,
               "what is marked: a folder of maps, an .npz, another run's folder, or truth (the "
               "model is then told what it is asked, and every table says so)")
@@ -198,8 +196,9 @@ void MarksOptions::refuse_wrong() const {
   }
   if (!run::mark_kind(kind)) {
     const std::string near = nearest(kind, run::mark_kinds());
-    throw Error(Kind::usage, "--marks=" + printable(kind, 40) + ": expected none, bbox, contour, "
-                             "heatmap, highlight or mask" +
+    throw Error(Kind::usage, "--marks=" + printable(kind, 40) +
+                                 ": expected none, bbox, contour, "
+                                 "heatmap, highlight or mask" +
                                  (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
   if (from.empty())
@@ -211,7 +210,8 @@ void MarksOptions::refuse_wrong() const {
                 "--marks_place=" + printable(place, 40) + ": expected on, beside or auto");
 }
 
-std::optional<MarksInUse> marks_in_use(const MarksOptions& options, std::span<const run::Task> tasks,
+std::optional<MarksInUse> marks_in_use(const MarksOptions& options,
+                                       std::span<const run::Task> tasks,
                                        const std::shared_ptr<const ImageCodec>& codec) {
   options.refuse_wrong();
   if (!options.any()) return {};

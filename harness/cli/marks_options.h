@@ -32,7 +32,8 @@ struct MarksInUse {
 
 // Reads every map of the tasks once: their hash belongs to the run's identity, and their range is
 // the scale of heat maps. Kind::data: there is no map for any picture.
-std::optional<MarksInUse> marks_in_use(const MarksOptions& options, std::span<const run::Task> tasks,
+std::optional<MarksInUse> marks_in_use(const MarksOptions& options,
+                                       std::span<const run::Task> tasks,
                                        const std::shared_ptr<const ImageCodec>& codec);
 
 }  // namespace looktwice::cli

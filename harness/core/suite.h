@@ -44,7 +44,7 @@ struct Average {
 
 // Which metrics a suite reports, of which scorer's marks, and what the leaderboard prints first.
 struct Plan {
-  std::vector<std::string> scorers = {};        // "official", "corrected"
+  std::vector<std::string> scorers = {};  // "official", "corrected"
   std::vector<std::string> optional_scorers =
       {};  // likewise, where an outcome has a mark by them: "likelihoods"
   std::vector<std::string> image_metrics = {};  // names in the metric catalogue

@@ -133,6 +133,7 @@ Contamination::Contamination(std::span<const Sample> samples,
   }
 }
 
+Contamination::Contamination(Contamination&&) noexcept = default;
 Contamination::~Contamination() = default;
 
 void Contamination::see(const TrainingItem& item) {

@@ -16,9 +16,9 @@
 namespace looktwice::run {
 
 struct ContaminationRule {
-  int hamming = 4;      // most bits in which perceptual hashes differ; negative: not compared
-  int words = 8;        // of an n-gram; 0: texts are not compared
-  double share = 0.8;   // of a sample's n-grams that stand in the training texts
+  int hamming = 4;     // most bits in which perceptual hashes differ; negative: not compared
+  int words = 8;       // of an n-gram; 0: texts are not compared
+  double share = 0.8;  // of a sample's n-grams that stand in the training texts
 };
 
 // What is known of a test picture; the same for all samples that show it.
@@ -29,9 +29,9 @@ struct PictureHashes {
 
 struct Overlap {
   bool same_file = false, looks_same = false, same_words = false;
-  int bits = 64;              // the smallest distance of perceptual hashes, within the rule
-  double share = 0;           // of n-grams found
-  std::string with = {};      // the first training item that fits, by file, by looks; else empty
+  int bits = 64;          // the smallest distance of perceptual hashes, within the rule
+  double share = 0;       // of n-grams found
+  std::string with = {};  // the first training item that fits, by file, by looks; else empty
   bool any() const { return same_file || looks_same || same_words; }
 };
 
@@ -47,6 +47,7 @@ class Contamination {
   // samples[i] has pictures[i].
   Contamination(std::span<const Sample> samples, std::span<const PictureHashes> pictures,
                 ContaminationRule rule);
+  Contamination(Contamination&& other) noexcept;
   ~Contamination();
   void see(const TrainingItem& item);
   std::vector<Overlap> overlaps() const;  // one per sample

@@ -19,11 +19,10 @@ struct KindName {
   const char* name = "";
   MarkKind kind = MarkKind::box;
 };
-constexpr std::array kKinds = {KindName{"bbox", MarkKind::box},
-                               KindName{"contour", MarkKind::contour},
-                               KindName{"heatmap", MarkKind::heat},
-                               KindName{"highlight", MarkKind::highlight},
-                               KindName{"mask", MarkKind::mask}};
+constexpr std::array kKinds = {
+    KindName{"bbox", MarkKind::box}, KindName{"contour", MarkKind::contour},
+    KindName{"heatmap", MarkKind::heat}, KindName{"highlight", MarkKind::highlight},
+    KindName{"mask", MarkKind::mask}};
 
 std::size_t area(const Image& picture) {
   return static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);

@@ -22,13 +22,12 @@ using MapSource = std::function<std::optional<AnomalyMap>(const Task& task, cons
 struct Marks {
   MarkStyle style = {};
   bool from_truth = false;
-  MapSource maps = {};       // unless from the truth
-  std::string source = {};   // a hash of the maps, for names of pictures; empty: the truth
+  MapSource maps = {};      // unless from the truth
+  std::string source = {};  // a hash of the maps, for names of pictures; empty: the truth
 
   // What draws on the sample's picture. Maps are read when the picture is.
-  std::shared_ptr<const PictureChange> change_of(const Task& task, const Sample& sample,
-                                                 const std::shared_ptr<const ImageCodec>& codec)
-      const;
+  std::shared_ptr<const PictureChange> change_of(
+      const Task& task, const Sample& sample, const std::shared_ptr<const ImageCodec>& codec) const;
   // "bbox of the truth"
   std::string text() const;
 };

@@ -240,8 +240,8 @@ void measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOpti
     add_points(all, judging.judged(recorded.judgements), options.judge->both_orders);
   }
   if (options.encoder)
-    add_similarities(
-        all, Embedding(*options.encoder, outcomes_of(all)).embeddings(recorded.embeddings));
+    add_similarities(all,
+                     Embedding(*options.encoder, outcomes_of(all)).embeddings(recorded.embeddings));
 }
 
 // The suite's plan, with those optional scorers that marked something.

@@ -104,7 +104,8 @@ TrainingItem item_of(const JsonValue& object, const Lines& lines) {
   }
   if (const JsonValue* hash = object.find("phash")) {
     const std::string digits = lower_ascii(text_of(*hash, lines, "phash"));
-    if (!is_hex(digits, 16)) refuse_at(lines.name(), hash->place, "'phash': expected 16 hex digits");
+    if (!is_hex(digits, 16))
+      refuse_at(lines.name(), hash->place, "'phash': expected 16 hex digits");
     std::uint64_t value = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
     item.phash = value;
@@ -155,7 +156,8 @@ TrainingListSize for_each_training_item(const std::filesystem::path& file,
     size.texts += !item.text.empty();
     show(item);
   }
-  if (!has_head) throw Error(Kind::data, lines.name() + ": empty; expected a list of training data");
+  if (!has_head)
+    throw Error(Kind::data, lines.name() + ": empty; expected a list of training data");
   return size;
 }
 
@@ -182,8 +184,7 @@ std::string line_of(const TrainingItem& item) {
 
 std::string phash_text(std::uint64_t hash) {
   std::string text(16, '0');
-  for (std::size_t i = 0; i < 16; ++i)
-    text[15 - i] = "0123456789abcdef"[(hash >> (4 * i)) & 15];
+  for (std::size_t i = 0; i < 16; ++i) text[15 - i] = "0123456789abcdef"[(hash >> (4 * i)) & 15];
   return text;
 }
 

@@ -35,7 +35,8 @@ struct TrainingListSize {
 TrainingListSize for_each_training_item(const std::filesystem::path& file,
                                         const std::function<void(const TrainingItem&)>& show);
 
-// Lines of a text file without their ends, with their numbers from 1. Kind::data for one over 64 MiB.
+// Lines of a text file without their ends, with their numbers from 1. Kind::data for one over 64
+// MiB.
 void for_each_line(const std::filesystem::path& file,
                    const std::function<void(std::string_view line, std::int64_t number)>& show);
 

@@ -52,9 +52,9 @@ struct TaskSummary {
 };
 
 struct Summary {
-  std::string run = {};    // run id
-  std::string model = {};  // "baseline"
-  std::string label = {};  // what tables call it
+  std::string run = {};                 // run id
+  std::string model = {};               // "baseline"
+  std::string label = {};               // what tables call it
   std::vector<std::string> flags = {};  // what every table must say of this run
   std::vector<TaskSummary> tasks = {};
   std::vector<Row> rows = {};

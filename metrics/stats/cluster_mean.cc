@@ -41,8 +41,8 @@ void ClusterMean::merge(const ClusterMean& part) {
   clusters_.insert(clusters_.end(), part.clusters_.begin(), part.clusters_.end());
 }
 
-// Sums of answers that are right or wrong are whole numbers, and whole numbers add up exactly in any
-// order: the same bits as below, many times faster.
+// Sums of answers that are right or wrong are whole numbers, and whole numbers add up exactly in
+// any order: the same bits as below, many times faster.
 bool ClusterMean::whole_sums() const {
   return pooling_ == Pooling::values && clusters_.size() < (std::size_t{1} << 30) &&
          std::ranges::all_of(clusters_, [](const Cluster& one) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -48,6 +49,54 @@ TEST(ClusterMean, EqualsNumpy) {
   const Value value = filled(golden["clusters"], Pooling::clusters).value({.resamples = 4000});
   const double error = golden["means"]["standard_error"].get<double>();
   EXPECT_NEAR(deviation_of(value.replicates), error, 0.1 * error);
+}
+
+// Right and wrong answers take a shorter way, to the same bits.
+TEST(ClusterMean, WholeNumbersAddUpToTheSameBits) {
+  struct Cluster {
+    std::uint64_t tag = 0;
+    bool positive = false;
+    double sum = 0;
+    int count = 0;
+  };
+  std::mt19937 draw(11);
+  ClusterMean mean(Pooling::values);
+  std::vector<Cluster> clusters;
+  std::size_t sizes[2] = {};
+  std::uint64_t tag = 0;
+  for (int i = 0; i < 300; ++i) {
+    const std::string id = "picture " + std::to_string(i);
+    std::vector<double> values(draw() % 6);
+    for (double& value : values) value = draw() % 3 == 0;
+    const bool positive = draw() % 2 == 0;
+    mean.add(id, positive, values);
+    Cluster one{.tag = stream_tag(id), .positive = positive, .count = int(values.size())};
+    for (const double value : values) one.sum += value;
+    clusters.push_back(one);
+    ++sizes[positive ? 0 : 1];
+    tag += one.tag;
+  }
+  std::ranges::sort(clusters, [](const Cluster& a, const Cluster& b) {
+    return a.positive != b.positive ? a.positive : a.tag < b.tag;
+  });
+  const auto pooled = [&](std::span<const std::uint32_t> drawn) {
+    double sum = 0, weight = 0;
+    for (std::size_t i = 0; i < clusters.size(); ++i) {
+      sum += drawn[i] * clusters[i].sum;
+      weight += drawn[i] * clusters[i].count;
+    }
+    return sum / weight;
+  };
+  const Value value = mean.value({.seed = 5, .resamples = 200});
+  const auto n = static_cast<double>(value.used);
+  const double wider = std::sqrt(n / (n - 2));
+  EXPECT_EQ(*value.value, pooled(std::vector<std::uint32_t>(clusters.size(), 1)));
+  const std::vector<double> slow = std::move(
+      bootstrap(sizes, 1, {.resamples = 200, .key = {.seed = 5, .tag = tag}, .threads = 1},
+                [&](std::span<const std::uint32_t> drawn, std::span<double> out) {
+                  out[0] = *value.value + wider * (pooled(drawn) - *value.value);
+                })[0]);
+  EXPECT_EQ(value.replicates, slow);
 }
 
 TEST(ClusterMean, OrderPartsAndThreadsChangeNoBit) {

@@ -367,8 +367,7 @@ TEST_F(SentPicture, BecomesAJpegAsMmadSendsIt) {
 }
 
 TEST_F(SentPicture, IsTurnedByItsExifTagWhereTheProtocolSaysSo) {
-  const auto file =
-      file_bytes(LOOKTWICE_TEST_DATA "/fixtures/image/files/exif_rotated.jpg");
+  const auto file = file_bytes(LOOKTWICE_TEST_DATA "/fixtures/image/files/exif_rotated.jpg");
   const int orientation = codec_->info(file).exif_orientation;
   ASSERT_NE(orientation, 1);
   const Image stored = codec_->decode(file);

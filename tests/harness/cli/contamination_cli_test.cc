@@ -22,24 +22,24 @@ class ContaminationCli : public ::testing::Test {
     for (int i = 100; i < 120; ++i) {
       const std::string name = std::string(i % 2 == 1 ? "broken/" : "good/") + std::to_string(i);
       fs::create_directories(train() / (i % 2 == 1 ? "broken" : "good"));
-      fs::copy_file(unit_.root() / "data/bottle/test" / (name + ".png"),
-                    train() / (name + ".png"));
+      fs::copy_file(unit_.root() / "data/bottle/test" / (name + ".png"), train() / (name + ".png"));
     }
     std::ofstream(train() / "chat.jsonl")
-        << R"({"conversations": [{"from": "human", "value": "Is there a crack?"}]})" << "\n";
+        << R"({"conversations": [{"from": "human", "value": "Is there a crack?"}]})"
+        << "\n";
     std::ofstream(train() / "notes.md") << "left out\n";
   }
   fs::path train() const { return unit_.root() / "train"; }
   std::string list() const { return (unit_.root() / "train.jsonl").string(); }
   Finished make_list(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words = {"audit", "manifest", train().string(), "--output", list(),
-                                      "--quiet"};
+    std::vector<std::string> words = {"audit",    "manifest", train().string(),
+                                      "--output", list(),     "--quiet"};
     words.insert(words.end(), more.begin(), more.end());
     return finished(looktwice(words));
   }
   Finished audit(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words = {"audit", "contamination", unit_.run().string(), "--train",
-                                      list(), "--quiet"};
+    std::vector<std::string> words = {"audit",   "contamination", unit_.run().string(),
+                                      "--train", list(),          "--quiet"};
     words.insert(words.end(), more.begin(), more.end());
     return finished(looktwice(words));
   }

@@ -44,11 +44,22 @@ class DetectionSets : public ::testing::Test {
   static Finished run(const std::string& task, const std::string& model_args,
                       const std::vector<std::string>& more = {}) {
     std::filesystem::remove_all(run_folder());
-    std::vector<std::string> words = {
-        "run",         "--model",       "predictions",           "--model_args",
-        model_args,    "--tasks",       task,                    "--data_root",
-        folder_->path().string(), "--output_path", run_folder().string(), "--quiet",
-        "--resamples", "0",             "--threads",             "2"};
+    std::vector<std::string> words = {"run",
+                                      "--model",
+                                      "predictions",
+                                      "--model_args",
+                                      model_args,
+                                      "--tasks",
+                                      task,
+                                      "--data_root",
+                                      folder_->path().string(),
+                                      "--output_path",
+                                      run_folder().string(),
+                                      "--quiet",
+                                      "--resamples",
+                                      "0",
+                                      "--threads",
+                                      "2"};
     words.insert(words.end(), more.begin(), more.end());
     return finished(looktwice(words));
   }
@@ -56,8 +67,7 @@ class DetectionSets : public ::testing::Test {
                                               const std::string& group = "macro") {
     std::map<std::string, double> values;
     for (const store::Row& row : store::read_summary(run_folder() / "summary.json").rows)
-      if (row.scorer == scorer && row.group == group && row.value)
-        values[row.metric] = *row.value;
+      if (row.scorer == scorer && row.group == group && row.value) values[row.metric] = *row.value;
     return values;
   }
   static int anomalous(const std::string& set) { return set == "loco" ? 2 * kImages : kImages; }
@@ -75,9 +85,9 @@ TEST_F(DetectionSets, TextMasksThatAreRightScoreHundred) {
     for (const char* variant : {"", ":original", ":answer"})
       for (const char* shots : {"0", "1"}) {
         if (*variant != '\0' && *shots == '1') continue;
-        const Finished done = run("det." + set + variant,
-                                  "path=" + answers(set, "oracle.jsonl").string(),
-                                  {"--num_fewshot", shots});
+        const Finished done =
+            run("det." + set + variant, "path=" + answers(set, "oracle.jsonl").string(),
+                {"--num_fewshot", shots});
         ASSERT_EQ(done.code, 0) << set << done.err;
         const auto found = values();
         for (const char* metric :
@@ -100,9 +110,9 @@ TEST_F(DetectionSets, TextMasksThatAreRightScoreHundred) {
         EXPECT_NEAR(no.at("accuracy"), n / (a + n), 1e-12);
         EXPECT_EQ(found.contains("au_spro_0.05"), set == "loco");
         if (set == "loco") {
-          for (const char* metric : {"au_spro_0.05", "au_spro_0.05_structural",
-                                     "au_spro_0.3_logical", "auroc_structural", "auroc_logical",
-                                     "auroc_of_kinds"})
+          for (const char* metric :
+               {"au_spro_0.05", "au_spro_0.05_structural", "au_spro_0.3_logical",
+                "auroc_structural", "auroc_logical", "auroc_of_kinds"})
             EXPECT_NEAR(found.at(metric), 1, 1e-12) << metric;
         }
       }
@@ -110,8 +120,8 @@ TEST_F(DetectionSets, TextMasksThatAreRightScoreHundred) {
 
 TEST_F(DetectionSets, MapsThatAreRightScoreHundredAtEveryKindOfThreshold) {
   for (const std::string& set : kSets) {
-    const Finished done = run("det." + set, "maps=" + answers(set, "oracle.npz").string() +
-                                                ",map_score=max");
+    const Finished done =
+        run("det." + set, "maps=" + answers(set, "oracle.npz").string() + ",map_score=max");
     ASSERT_EQ(done.code, 0) << set << done.err;
     for (const char* how : {"joint", "joint_exact", "anomalib", "joint_pooled"}) {
       ASSERT_EQ(finished(looktwice({"score", run_folder().string(), "--quiet", "--resamples", "0",
@@ -136,10 +146,9 @@ TEST_F(DetectionSets, WhoGuessesScoresChance) {
     EXPECT_NEAR(text.at("accuracy"), 0.5, 0.25) << set;
     EXPECT_NEAR(text.at("auroc"), 0.5, 0.25) << set;
     EXPECT_LT(text.at("generated_pixel_f1"), 0.3) << set;
-    ASSERT_EQ(run("det." + set,
-                  "maps=" + answers(set, "random.npz").string() + ",map_score=mean")
-                  .code,
-              0);
+    ASSERT_EQ(
+        run("det." + set, "maps=" + answers(set, "random.npz").string() + ",map_score=mean").code,
+        0);
     const auto maps = values("corrected", "pooled");
     EXPECT_NEAR(maps.at("auroc"), 0.5, 0.25) << set;
     // Noise at its best threshold calls every picture anomalous.
@@ -168,7 +177,8 @@ TEST_F(DetectionSets, RewardsAreKeptForEverySample) {
   int masks = 0, sums = 0;
   for (std::size_t at = 0; (at = outcomes.find("\"reward_mask\"", at)) != std::string::npos; ++at)
     ++masks;
-  for (std::size_t at = 0; (at = outcomes.find("\"reward\"", at)) != std::string::npos; ++at) ++sums;
+  for (std::size_t at = 0; (at = outcomes.find("\"reward\"", at)) != std::string::npos; ++at)
+    ++sums;
   EXPECT_GE(masks, 2 * kCategories * kImages);
   EXPECT_GE(sums, 2 * kCategories * kImages);
   const double mean = values("corrected", "pooled").at("detection.reward");
@@ -177,14 +187,12 @@ TEST_F(DetectionSets, RewardsAreKeptForEverySample) {
 }
 
 TEST_F(DetectionSets, MarksOfTheTruthAreFlaggedEverywhere) {
-  const Finished done =
-      run("det.visa", "path=" + answers("visa", "oracle.jsonl").string(),
-          {"--marks", "bbox", "--marks_from", "truth", "--label", "told"});
+  const Finished done = run("det.visa", "path=" + answers("visa", "oracle.jsonl").string(),
+                            {"--marks", "bbox", "--marks_from", "truth", "--label", "told"});
   ASSERT_EQ(done.code, 0) << done.err;
   const std::string flag = "ground truth shown to the model: bbox of the truth";
   EXPECT_NE(done.out.find(flag), std::string::npos) << done.out;
-  EXPECT_EQ(store::read_manifest(run_folder() / "run.json").flags,
-            std::vector<std::string>{flag});
+  EXPECT_EQ(store::read_manifest(run_folder() / "run.json").flags, std::vector<std::string>{flag});
   EXPECT_EQ(store::read_summary(run_folder() / "summary.json").flags,
             std::vector<std::string>{flag});
   ASSERT_EQ(finished(looktwice({"score", run_folder().string(), "--quiet"})).code, 0);
@@ -213,12 +221,11 @@ TEST_F(DetectionSets, MarksMakeAnotherRun) {
   };
   const std::string maps = answers("visa", "oracle.npz").string(),
                     noise = answers("visa", "random.npz").string();
-  const std::string plain = id_of({}),
-                    boxes = id_of({"--marks", "bbox", "--marks_from", maps}),
+  const std::string plain = id_of({}), boxes = id_of({"--marks", "bbox", "--marks_from", maps}),
                     others = id_of({"--marks", "bbox", "--marks_from", noise}),
                     heat = id_of({"--marks", "heatmap", "--marks_from", maps}),
-                    strict = id_of({"--marks", "bbox", "--marks_from", noise, "--marks_threshold",
-                                    "0.9"});
+                    strict = id_of(
+                        {"--marks", "bbox", "--marks_from", noise, "--marks_threshold", "0.9"});
   EXPECT_EQ((std::set<std::string>{plain, boxes, others, heat, strict}).size(), 5u);
   EXPECT_EQ(id_of({"--marks", "bbox", "--marks_from", maps}), boxes);
   const store::Manifest manifest = store::read_manifest(run_folder() / "run.json");
@@ -228,14 +235,13 @@ TEST_F(DetectionSets, MarksMakeAnotherRun) {
 }
 
 TEST_F(DetectionSets, MarksMayComeFromAnotherRun) {
-  ASSERT_EQ(run("zsad.mvtec", "maps=" + answers("mvtec", "oracle.npz").string() + ",map_score=max")
-                .code,
-            0);
+  ASSERT_EQ(
+      run("zsad.mvtec", "maps=" + answers("mvtec", "oracle.npz").string() + ",map_score=max").code,
+      0);
   const std::filesystem::path expert = folder_->path() / "expert";
   std::filesystem::rename(run_folder(), expert);
   const std::string oracle = "path=" + answers("mvtec", "oracle.jsonl").string();
-  Finished done =
-      run("det.mvtec", oracle, {"--marks", "contour", "--marks_from", expert.string()});
+  Finished done = run("det.mvtec", oracle, {"--marks", "contour", "--marks_from", expert.string()});
   EXPECT_EQ(done.code, 0) << done.err;
   std::filesystem::remove_all(expert);
   // And from one that wrote its masks.
@@ -255,8 +261,8 @@ TEST_F(DetectionSets, MarksMayComeFromAnotherRun) {
 TEST_F(DetectionSets, WrongMarksAreRefusedBeforeAnyWork) {
   const std::string oracle = "path=" + answers("visa", "oracle.jsonl").string();
   for (const auto& [words, why] : {
-           std::pair<std::vector<std::string>, const char*>{{"--marks", "bbx", "--marks_from", "truth"},
-                                                            "did you mean 'bbox'"},
+           std::pair<std::vector<std::string>, const char*>{
+               {"--marks", "bbx", "--marks_from", "truth"}, "did you mean 'bbox'"},
            {{"--marks", "bbox"}, "needs --marks_from"},
            {{"--marks_from", "truth"}, "needs --marks"},
            {{"--marks", "bbox", "--marks_from", "truth", "--marks_place", "under"}, "on, beside"},
@@ -274,13 +280,13 @@ TEST_F(DetectionSets, WrongMarksAreRefusedBeforeAnyWork) {
 TEST_F(DetectionSets, TrainingIsSaidBesideTheValue) {
   const std::string oracle = "path=" + answers("visa", "oracle.jsonl").string();
   ASSERT_EQ(run("det.visa", oracle, {"--trained_on", "mmad,my set"}).code, 0);
-  const Finished board =
-      finished(looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
+  const Finished board = finished(
+      looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
   EXPECT_NE(board.out.find("Trained on MMAD (which shares pictures of VisA)."), std::string::npos)
       << board.out;
   ASSERT_EQ(run("det.visa", oracle, {"--trained_on", "goodsad"}).code, 0);
-  const Finished other =
-      finished(looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
+  const Finished other = finished(
+      looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
   EXPECT_EQ(other.out.find("Trained on"), std::string::npos) << other.out;
 }
 

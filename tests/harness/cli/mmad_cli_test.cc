@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "adapters/imaging/codec.h"
 #include "harness/core/table.h"
 #include "harness/store/run_folder.h"
 #include "harness/store/summary.h"
@@ -17,16 +18,34 @@ using namespace looktwice::testing;
 
 class MmadCli : public ::testing::Test {
  protected:
+  // Pictures that can be read, all of them with a mask of the whole.
+  MmadCli() {
+    const Image grey{
+        .width = 24, .height = 24, .channels = 1, .pixels = std::vector<std::uint8_t>(576, 200)};
+    const auto png = imaging::make_codec()->encode_png(grey);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.root()))
+      if (entry.path().extension() == ".png")
+        std::ofstream(entry.path(), std::ios::binary)
+            .write(reinterpret_cast<const char*>(png.data()),
+                   static_cast<std::streamsize>(png.size()));
+  }
   Finished run(const std::string& task, const std::vector<std::string>& more = {},
                const std::string& replies = (MmadFolder::given() / "replies.jsonl").string()) {
     std::filesystem::remove_all(run_folder());
-    std::vector<std::string> words = {"run",         "--model",
-                                      "predictions", "--model_args",
-                                      "path=" + replies, "--tasks",
-                                      task,          "--data_root",
-                                      folder_.root().string(), "--output_path",
-                                      run_folder().string(), "--quiet",
-                                      "--resamples", "20"};
+    std::vector<std::string> words = {"run",
+                                      "--model",
+                                      "predictions",
+                                      "--model_args",
+                                      "path=" + replies,
+                                      "--tasks",
+                                      task,
+                                      "--data_root",
+                                      folder_.root().string(),
+                                      "--output_path",
+                                      run_folder().string(),
+                                      "--quiet",
+                                      "--resamples",
+                                      "20"};
     words.insert(words.end(), more.begin(), more.end());
     return finished(looktwice(words));
   }

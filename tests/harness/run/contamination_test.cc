@@ -30,7 +30,7 @@ TEST(Contamination, EqualFilesAndNearHashesAreFound) {
       {},
   };
   Contamination one(samples, pictures, {.hamming = 2});
-  one.see({.name = "near", .phash = 0x00fc});        // 2 bits from the first, 10 from the second
+  one.see({.name = "near", .phash = 0x00fc});  // 2 bits from the first, 10 from the second
   one.see({.name = "same", .sha256 = sha256("c")});
   one.see({.name = "far", .phash = 0xffffffff});
   const std::vector<Overlap> found = one.overlaps();
@@ -53,9 +53,9 @@ TEST(Contamination, EqualHashesCanBeLeftOut) {
 }
 
 TEST(Contamination, WordsCountInRunsWhateverStandsBetweenThem) {
-  const std::vector<Sample> samples = {asking("What does the picture of the bottle show here?",
-                                              "A crack at the neck."),
-                                       asking("Is it?", "No.")};
+  const std::vector<Sample> samples = {
+      asking("What does the picture of the bottle show here?", "A crack at the neck."),
+      asking("Is it?", "No.")};
   const std::vector<PictureHashes> pictures(2);
   Contamination one(samples, pictures, {.words = 4, .share = 0.6});
   one.see({.text = "what DOES the -- picture of the bottle show HERE; a Crack"});

@@ -33,7 +33,7 @@ std::vector<std::string> drawn(const Image& image) {
     rows.emplace_back();
     for (int x = 0; x < image.width; ++x) {
       const std::uint8_t* p = &image.pixels[(static_cast<std::size_t>(y) * image.width + x) * 3];
-      rows.back() += p[0] == 255 && p[1] == 0 && p[2] == 0                ? '*'
+      rows.back() += p[0] == 255 && p[1] == 0 && p[2] == 0             ? '*'
                      : p[0] == kGrey && p[1] == kGrey && p[2] == kGrey ? '.'
                                                                        : '?';
     }
@@ -66,7 +66,8 @@ TEST(Drawing, AFrameThatWouldLeaveThePictureStandsAtItsEdge) {
 }
 
 TEST(Drawing, AContourLiesOutsideAndLeavesHolesOpen) {
-  const auto region = region_from({".......", ".#####.", ".#...#.", ".#...#.", ".#####.", "......."});
+  const auto region =
+      region_from({".......", ".#####.", ".#...#.", ".#...#.", ".#####.", "......."});
   Image image = grey(7, 6);
   draw_contours(image, region, 1);
   EXPECT_EQ(drawn(image), (std::vector<std::string>{"*******", "*.....*", "*.***.*", "*.***.*",
@@ -102,18 +103,19 @@ TEST(Drawing, ContoursEqualTheirDefinition) {
 TEST(Drawing, HighlightDimsTheRestAndMaskShowsTheRegionAlone) {
   const AnomalyMap map{.width = 2, .height = 1, .values = {1, 0}};
   const Image light = marked_picture(grey(4, 1), map, {.kind = MarkKind::highlight});
-  EXPECT_EQ(light.pixels, (std::vector<std::uint8_t>{100, 100, 100, 100, 100, 100, 40, 40, 40, 40,
-                                                     40, 40}));
+  EXPECT_EQ(light.pixels,
+            (std::vector<std::uint8_t>{100, 100, 100, 100, 100, 100, 40, 40, 40, 40, 40, 40}));
   const Image mask = marked_picture(grey(4, 1), map, {.kind = MarkKind::mask});
-  EXPECT_EQ(mask.pixels, (std::vector<std::uint8_t>{255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(mask.pixels,
+            (std::vector<std::uint8_t>{255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(Drawing, HeatGoesFromBlueOverGreenToRed) {
   const AnomalyMap map{.width = 3, .height = 1, .values = {-2, 0, 2}};
   const Image heat =
       marked_picture(grey(3, 1), map, {.kind = MarkKind::heat, .low = -2, .high = 2});
-  // Jet: (0, 0, 128), (129, 255, 127), (128, 0, 0); half of it and half of 100, rounded up.
-  EXPECT_EQ(heat.pixels, (std::vector<std::uint8_t>{50, 50, 114, 115, 178, 112, 112, 50, 50}));
+  // Jet: (0, 0, 128), (130, 255, 126), (128, 0, 0); half of it and half of 100, a half rounded up.
+  EXPECT_EQ(heat.pixels, (std::vector<std::uint8_t>{50, 50, 114, 115, 178, 113, 114, 50, 50}));
   const Image flat = marked_picture(grey(1, 1), {.width = 1, .height = 1, .values = {5}},
                                     {.kind = MarkKind::heat, .low = 5, .high = 5});
   EXPECT_EQ(flat.pixels, (std::vector<std::uint8_t>{50, 50, 114}));  // no range: all is cold
@@ -121,8 +123,7 @@ TEST(Drawing, HeatGoesFromBlueOverGreenToRed) {
 
 TEST(Drawing, BesideKeepsThePictureItself) {
   const AnomalyMap map{.width = 1, .height = 1, .values = {1}};
-  const Image both =
-      marked_picture(grey(2, 2), map, {.kind = MarkKind::mask, .beside = true});
+  const Image both = marked_picture(grey(2, 2), map, {.kind = MarkKind::mask, .beside = true});
   EXPECT_EQ(both.width, 4);
   EXPECT_EQ(both.height, 2);
   EXPECT_EQ(drawn(both), (std::vector<std::string>{"..??", "..??"}));
@@ -145,8 +146,8 @@ TEST(Drawing, LinesGrowWithThePicture) {
 }
 
 TEST(Drawing, KindsHaveTheNamesOfTheTable) {
-  EXPECT_EQ(mark_kinds(), (std::vector<std::string>{"bbox", "contour", "heatmap", "highlight",
-                                                    "mask"}));
+  EXPECT_EQ(mark_kinds(),
+            (std::vector<std::string>{"bbox", "contour", "heatmap", "highlight", "mask"}));
   for (const std::string& name : mark_kinds()) EXPECT_EQ(name_of(*mark_kind(name)), name);
   EXPECT_FALSE(mark_kind("box"));
 }

@@ -16,8 +16,8 @@ namespace looktwice::run {
 namespace {
 
 using looktwice::testing::fake_task;
-using looktwice::testing::NetpbmCodec;
 using looktwice::testing::netpbm_of;
+using looktwice::testing::NetpbmCodec;
 using looktwice::testing::TemporaryFolder;
 
 const std::string kRun = "0123456789abcdef";
@@ -32,8 +32,7 @@ class Onlooker final : public Adapter {
       names.push_back(request.image.name());
       pictures.push_back(request.image.decode());
       bytes.push_back(request.image.bytes());
-      for (const Picture& reference : request.references)
-        references.push_back(reference.decode());
+      for (const Picture& reference : request.references) references.push_back(reference.decode());
       replies.push_back(std::move(reply));
     }
     return replies;
@@ -55,8 +54,8 @@ class MarksTest : public ::testing::Test {
     task_.root = folder_.path();
     for (std::size_t i = 0; i < task_.samples.size(); ++i) {
       Sample& sample = task_.samples[i];
-      sample.image.path = folder_.file("picture" + std::to_string(i) + ".ppm",
-                                       netpbm_of(grey(8, 8)));
+      sample.image.path =
+          folder_.file("picture" + std::to_string(i) + ".ppm", netpbm_of(grey(8, 8)));
       sample.references = {{.path = folder_.file("normal.ppm", netpbm_of(grey(8, 8)))}};
       sample.truth.has_mask = true;
       if (!*sample.truth.anomalous) continue;
@@ -70,8 +69,7 @@ class MarksTest : public ::testing::Test {
     const store::RunFolder folder = store::RunFolder::locked(folder_.path() / "run");
     std::filesystem::create_directories(folder.maps());
     std::filesystem::remove(folder.predictions());
-    return predict({&task_, 1}, onlooker, codec_, folder, kRun,
-                   {.batch_size = 1, .marks = marks});
+    return predict({&task_, 1}, onlooker, codec_, folder, kRun, {.batch_size = 1, .marks = marks});
   }
   TemporaryFolder folder_;
   Task task_;
@@ -93,8 +91,7 @@ TEST_F(MarksTest, TheTruthIsDrawnOnThePictureAndOnNothingElse) {
   ASSERT_EQ(onlooker.pictures.size(), 4u);
   for (std::size_t i = 0; i < 4; ++i)
     EXPECT_EQ(onlooker.pictures[i].pixels, (i % 2 == 1 ? boxed() : grey(8, 8)).pixels) << i;
-  for (const Image& reference : onlooker.references)
-    EXPECT_EQ(reference.pixels, grey(8, 8).pixels);
+  for (const Image& reference : onlooker.references) EXPECT_EQ(reference.pixels, grey(8, 8).pixels);
   // As files they are the same pictures, and their names tell neither truth nor label.
   EXPECT_EQ(codec_->decode(onlooker.bytes[1]).pixels, boxed().pixels);
   for (const std::string& name : onlooker.names) {

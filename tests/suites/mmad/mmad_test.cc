@@ -359,8 +359,8 @@ TEST(Mmad, AMegabyteOfCoordinatesCostsLittle) {
   std::string runs;
   while (runs.size() < 1u << 20) runs += "(23, 0)-(0, 23),\n 缺陷 (1,";
   for (const std::string& text :
-       {"<seg>" + runs, "<seg>" + runs + "</seg><think>" + runs + "</think><answer>B</answer>", runs,
-        std::string(1 << 20, '('), std::string()}) {
+       {"<seg>" + runs, "<seg>" + runs + "</seg><think>" + runs + "</think><answer>B</answer>",
+        runs, std::string(1 << 20, '('), std::string()}) {
     const Prediction reply{.text = text};
     Outcome outcome = task.suite->mark(sample, {&reply, 1});
     outcome.text = text;

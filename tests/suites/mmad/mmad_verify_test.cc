@@ -81,7 +81,8 @@ TEST(MmadVerify, EveryPictureThatWasMovedIsNamed) {
       const std::string train = "MVTec-AD/" + category + "/train/good/000.png";
       folder.write(train);
       records += std::string(records.size() > 1 ? "," : "") + "\"" + key +
-                 R"(": {"random_templates": [")" + train + R"("], "similar_templates": [")" + train +
+                 R"(": {"random_templates": [")" + train + R"("], "similar_templates": [")" +
+                 train +
                  R"("], "conversation": [{"type": "Anomaly Detection", "Question": "?",
                  "Answer": "A", "Options": {"A": "Yes", "B": "No"}}]})";
     }
