@@ -17,6 +17,7 @@ namespace looktwice::run {
 namespace {
 
 constexpr std::size_t kLongestLine = std::size_t{64} << 20;
+constexpr int kDeepest = 16;  // of a line
 constexpr const char* kKind = "training";
 
 // Lines of a file, one at a time.
@@ -70,9 +71,9 @@ class Lines {
   std::size_t at_ = 0, end_ = 0;
 };
 
-const std::string& text_of(const JsonValue& value, const Lines& lines, const char* field) {
+const std::string& text_of(const JsonValue& value, const std::string& file, const char* field) {
   if (value.type != JsonValue::Type::text)
-    refuse_at(lines.name(), value.place,
+    refuse_at(file, value.place,
               std::string("'") + field + "': expected a text, found " + name_of(value.type));
   return value.text;
 }
@@ -91,28 +92,25 @@ void check_head(const JsonValue& head, const Lines& lines) {
               "such a list");
 }
 
-TrainingItem item_of(const JsonValue& object, const Lines& lines) {
+TrainingItem item_of(const JsonValue& object, const std::string& file, std::int64_t number) {
   if (object.type != JsonValue::Type::object)
-    refuse_at(lines.name(), object.place,
-              std::string("expected an object, found ") + name_of(object.type));
-  TrainingItem item{.name = "line " + std::to_string(lines.number())};
-  if (const JsonValue* name = object.find("name")) item.name = text_of(*name, lines, "name");
+    refuse_at(file, object.place, std::string("expected an object, found ") + name_of(object.type));
+  TrainingItem item{.name = "line " + std::to_string(number)};
+  if (const JsonValue* name = object.find("name")) item.name = text_of(*name, file, "name");
   if (const JsonValue* sum = object.find("sha256")) {
-    item.sha256 = lower_ascii(text_of(*sum, lines, "sha256"));
-    if (!is_hex(item.sha256, 64))
-      refuse_at(lines.name(), sum->place, "'sha256': expected 64 hex digits");
+    item.sha256 = lower_ascii(text_of(*sum, file, "sha256"));
+    if (!is_hex(item.sha256, 64)) refuse_at(file, sum->place, "'sha256': expected 64 hex digits");
   }
   if (const JsonValue* hash = object.find("phash")) {
-    const std::string digits = lower_ascii(text_of(*hash, lines, "phash"));
-    if (!is_hex(digits, 16))
-      refuse_at(lines.name(), hash->place, "'phash': expected 16 hex digits");
+    const std::string digits = lower_ascii(text_of(*hash, file, "phash"));
+    if (!is_hex(digits, 16)) refuse_at(file, hash->place, "'phash': expected 16 hex digits");
     std::uint64_t value = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
     item.phash = value;
   }
-  if (const JsonValue* text = object.find("text")) item.text = text_of(*text, lines, "text");
+  if (const JsonValue* text = object.find("text")) item.text = text_of(*text, file, "text");
   if (item.sha256.empty() && !item.phash && !object.find("text"))
-    refuse_at(lines.name(), object.place, "expected one of sha256, phash and text");
+    refuse_at(file, object.place, "expected one of sha256, phash and text");
   return item;
 }
 
@@ -143,13 +141,13 @@ TrainingListSize for_each_training_item(const std::filesystem::path& file,
   bool has_head = false;
   for (std::string line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const JsonValue object = parsed_json(line, lines.name(), 16, lines.number());
+    const JsonValue object = parsed_json(line, lines.name(), kDeepest, lines.number());
     if (!has_head) {
       check_head(object, lines);
       has_head = true;
       continue;
     }
-    const TrainingItem item = item_of(object, lines);
+    const TrainingItem item = item_of(object, lines.name(), lines.number());
     ++size.items;
     size.hashes += !item.sha256.empty();
     size.perceptual += item.phash.has_value();
@@ -159,6 +157,10 @@ TrainingListSize for_each_training_item(const std::filesystem::path& file,
   if (!has_head)
     throw Error(Kind::data, lines.name() + ": empty; expected a list of training data");
   return size;
+}
+
+TrainingItem training_item(std::string_view line, const std::string& file, std::int64_t number) {
+  return item_of(parsed_json(line, file, kDeepest, number), file, number);
 }
 
 void for_each_line(const std::filesystem::path& file,

@@ -35,6 +35,9 @@ struct TrainingListSize {
 TrainingListSize for_each_training_item(const std::filesystem::path& file,
                                         const std::function<void(const TrainingItem&)>& show);
 
+// One line of a list that is not its head. file, number: for messages. The same refusals.
+TrainingItem training_item(std::string_view line, const std::string& file, std::int64_t number);
+
 // Lines of a text file without their ends, with their numbers from 1. Kind::data for one over 64
 // MiB.
 void for_each_line(const std::filesystem::path& file,

@@ -56,7 +56,7 @@ TEST_F(ContaminationCli, AListNamesEveryPictureAndText) {
   std::getline(in, line);
   EXPECT_EQ(Json::parse(line).at("about"), "a \"test\"");
   int lines = 0;
-  while (std::getline(in, line)) ++lines, EXPECT_TRUE(Json::parse(line).contains("name"));
+  for (; std::getline(in, line); ++lines) EXPECT_TRUE(Json::parse(line).contains("name"));
   EXPECT_EQ(lines, 21);
   const std::string one = store::read_text(list());
   ASSERT_EQ(make_list({"--about", "a \"test\"", "--threads", "4"}).code, 0);
