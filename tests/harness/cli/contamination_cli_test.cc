@@ -1,6 +1,7 @@
 // From a folder of training data to the scores of what a model had not seen.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
