@@ -15,7 +15,7 @@ constexpr int kBatch = 256;  // texts, sorted by length among themselves
 struct Options {
   std::filesystem::path path = {};
   std::string dtype = "fp32";
-  int batch_tokens = 2048;
+  int batch_tokens = 8192;
 
   void visit(auto&& option) {
     option("path", path,

@@ -17,7 +17,7 @@ struct EncoderOptions {
   std::string device = "cpu", dtype = "fp32";
   int threads = 1;
   // Tokens that are computed together, at least one text; more cost memory, fewer time.
-  std::int64_t batch_tokens = 2048;
+  std::int64_t batch_tokens = 8192;
 };
 
 class SentenceEncoder {

@@ -58,7 +58,10 @@ Bert::Bert(const weights::Config& config, const weights::Checkpoint& checkpoint,
   const double eps = config.number("layer_norm_eps", 1e-12);
   if (mpnet) first_position_ = config.integer("pad_token_id", 0, positions_ - 1, 1) + 1;
 
-  Loading loading(config.file().parent_path().string(), checkpoint, device, type);
+  // BertRows takes fp32 and rounds by itself.
+  const bool by_rows = device.is_cpu() && type != at::kHalf;
+  Loading loading(config.file().parent_path().string(), checkpoint, device,
+                  by_rows ? at::kFloat : type);
   const std::string root = prefix_in(checkpoint, family);
   words_ = loading.take(root + "embeddings.word_embeddings.weight", {words, hidden_});
   places_ = loading.take(root + "embeddings.position_embeddings.weight", {positions_, hidden_});
@@ -104,6 +107,39 @@ Bert::Bert(const weights::Config& config, const weights::Checkpoint& checkpoint,
     loading.ignore(root + unused);
   for (const char* head : {"cls.", "lm_head.", "classifier."}) loading.ignore(head);
   loading.finish();
+  if (by_rows)
+    rows_ = std::make_shared<const BertRows>(borrowed(),
+                                             type == at::kFloat ? Factors::fp32 : Factors::bf16);
+}
+
+BertWeights Bert::borrowed() const {
+  const auto numbers = [](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+  };
+  const auto matrix = [&](const Linear& linear) {
+    return BertWeights::Matrix{numbers(linear.weight), numbers(linear.bias)};
+  };
+  const auto norm = [&](const LayerNorm& layer) {
+    return Norm{numbers(layer.weight), numbers(layer.bias), layer.eps};
+  };
+  BertWeights weights{.hidden = hidden_,
+                      .heads = heads_,
+                      .inner = layers_.front().up.weight.size(0),
+                      .first_position = first_position_,
+                      .words = numbers(words_),
+                      .places = numbers(places_),
+                      .first_type = numbers(first_type_),
+                      .relative = numbers(relative_),
+                      .bucket_of = bucket_of,
+                      .embedding_norm = norm(embedding_norm_)};
+  for (const Layer& layer : layers_)
+    weights.layers.push_back({.qkv = matrix(layer.qkv),
+                              .attention_out = matrix(layer.attention_out),
+                              .up = matrix(layer.up),
+                              .down = matrix(layer.down),
+                              .after_attention = norm(layer.after_attention),
+                              .after_mlp = norm(layer.after_mlp)});
+  return weights;
 }
 
 at::Tensor Bert::embedding(std::span<const std::int32_t> ids,
@@ -165,9 +201,20 @@ at::Tensor Bert::next(const Layer& layer, const at::Tensor& state,
 
 at::Tensor Bert::last_state(std::span<const std::int32_t> ids,
                             std::span<const std::int64_t> lengths, int layers) const {
-  at::Tensor state = embedding(ids, lengths);
   const std::size_t count = layers < 0 ? layers_.size() : static_cast<std::size_t>(layers);
   LOOKTWICE_CHECK(count <= layers_.size());
+  if (rows_) {
+    std::int64_t tokens = 0;
+    for (const std::int64_t length : lengths) {
+      LOOKTWICE_CHECK(length > 0 && length <= most_tokens());
+      tokens += length;
+    }
+    LOOKTWICE_CHECK(tokens == std::ssize(ids));
+    at::Tensor state = at::empty({tokens, hidden_}, at::kFloat);
+    rows_->states(ids, lengths, static_cast<int>(count), state.mutable_data_ptr<float>());
+    return state;
+  }
+  at::Tensor state = embedding(ids, lengths);
   for (std::size_t i = 0; i < count; ++i) state = next(layers_[i], state, lengths);
   return state;
 }

@@ -1,6 +1,7 @@
 // The encoder of BERT, and of MPNet, which differs in its names, its positions and a bias of
 // relative positions on the attention: token ids in, states out. Texts lie one after another,
-// without padding. Not here: tokens, pooling.
+// without padding. On the CPU fp32 and bf16 are computed by BertRows; GPUs, and fp16, by LibTorch's
+// operations. Not here: tokens, pooling.
 // Sources: Devlin et al. 2018; Song et al. 2020; the layout is that of Hugging Face's BertModel and
 // MPNetModel.
 #pragma once
@@ -8,9 +9,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "adapters/nn/bert_rows.h"
 #include "adapters/nn/layers.h"
 #include "adapters/nn/weights/checkpoint.h"
 #include "adapters/nn/weights/config.h"
@@ -24,10 +27,12 @@ class Bert {
        at::ScalarType type);
 
   // ids[tokens] of all texts on the processor, lengths[texts] of each, their sum is tokens; equal
-  // lengths side by side are computed together. The states [tokens][hidden] after each of the first
-  // `layers` layers (-1: all), states[0] being the embedding; `last`: only the last of these.
+  // lengths side by side are computed together. The states [tokens][hidden] after the first
+  // `layers` layers (-1: all), 0 being the embedding.
   at::Tensor last_state(std::span<const std::int32_t> ids, std::span<const std::int64_t> lengths,
                         int layers = -1) const;
+  // After the embedding and after each layer, by LibTorch's operations everywhere: what the test
+  // holds last_state() against.
   std::vector<at::Tensor> states(std::span<const std::int32_t> ids,
                                  std::span<const std::int64_t> lengths) const;
 
@@ -49,12 +54,15 @@ class Bert {
   at::Tensor next(const Layer& layer, const at::Tensor& state,
                   std::span<const std::int64_t> lengths) const;
 
+  BertWeights borrowed() const;
+
   std::int64_t hidden_ = 0, heads_ = 0, positions_ = 0, first_position_ = 0;
   at::Device device_;
   at::Tensor words_ = {}, places_ = {}, first_type_ = {};
   at::Tensor relative_ = {};  // MPNet: [buckets][heads]
   LayerNorm embedding_norm_ = {};
   std::vector<Layer> layers_ = {};
+  std::shared_ptr<const BertRows> rows_ = {};  // of tensors above
 };
 
 }  // namespace looktwice::nn

@@ -54,6 +54,29 @@ std::size_t block_length(std::span<const Token> b, const std::uint64_t* masks,
   return zeros;
 }
 
+// All of `a` in one column: no carry leaves it, and a token that `a` lacks has no mask.
+template <std::size_t kWords>
+std::size_t column_length(std::span<const Token> a, std::span<const Token> b, std::size_t range,
+                          std::uint64_t* masks) {
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i] != kNoToken) masks[kWords * a[i] + i / kBits] |= std::uint64_t{1} << i % kBits;
+  std::uint64_t column[kWords];
+  std::fill_n(column, kWords, ~std::uint64_t{0});
+  for (const Token token : b) {
+    if (token >= range) continue;
+    const std::uint64_t* mask = masks + kWords * token;
+    std::uint64_t carry = 0;
+    for (std::size_t w = 0; w < kWords; ++w) advance(column[w], mask[w], carry);
+  }
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i] != kNoToken) masks[kWords * a[i] + i / kBits] = 0;
+  // Bits beyond `a` have no mask and stay ones.
+  std::size_t zeros = 0;
+  for (const std::uint64_t word : column)
+    zeros += static_cast<std::size_t>(__builtin_popcountll(~word));
+  return zeros;
+}
+
 }  // namespace
 
 std::size_t LongestCommonSubsequence::length(std::span<const Token> a, std::span<const Token> b) {
@@ -62,6 +85,9 @@ std::size_t LongestCommonSubsequence::length(std::span<const Token> a, std::span
   const std::size_t words = (a.size() + kBits - 1) / kBits;
   const std::size_t in_block = words == 1 ? 1 : words == 2 ? 2 : 4;
   masks_.resize(std::max(masks_.size(), range * in_block));
+  if (words == 1) return column_length<1>(a, b, range, masks_.data());
+  if (words == 2) return column_length<2>(a, b, range, masks_.data());
+  if (words <= 4) return column_length<4>(a, b, range, masks_.data());
   // A token that `a` lacks changes nothing.
   known_.clear();
   for (const Token token : a)
@@ -78,10 +104,7 @@ std::size_t LongestCommonSubsequence::length(std::span<const Token> a, std::span
     for (std::size_t i = 0; i < block.size(); ++i)
       if (block[i] != kNoToken)
         masks_[in_block * block[i] + i / kBits] |= std::uint64_t{1} << i % kBits;
-    total += in_block == 1 ? block_length<1>(known_, masks_.data(), carries_.data(), block.size())
-             : in_block == 2
-                 ? block_length<2>(known_, masks_.data(), carries_.data(), block.size())
-                 : block_length<4>(known_, masks_.data(), carries_.data(), block.size());
+    total += block_length<4>(known_, masks_.data(), carries_.data(), block.size());
     for (std::size_t i = 0; i < block.size(); ++i)
       if (block[i] != kNoToken) masks_[in_block * block[i] + i / kBits] = 0;
   }

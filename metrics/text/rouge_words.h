@@ -18,29 +18,38 @@ class RougeWords {
  public:
   explicit RougeWords(bool stem = false) : stem_(stem) {}
 
-  // Forgets all words; memory stays.
-  void clear() { words_.clear(); }
+  // Forgets all numbers; memory stays, and up to 65,536 words, which need not be learned again.
+  void clear();
   // Appends the numbers of the text's words: new words get new numbers, from 0 on.
-  void add(std::string_view text, std::vector<Token>& tokens) { each_word(text, true, tokens); }
+  void add(std::string_view text, std::vector<Token>& tokens);
   // Appends the numbers of known words, kNoToken for others.
-  void find(std::string_view text, std::vector<Token>& tokens) { each_word(text, false, tokens); }
-  std::size_t size() const { return words_.size(); }
+  void find(std::string_view text, std::vector<Token>& tokens);
+  std::size_t size() const { return count_; }
 
  private:
+  // Of at most sixteen letters: the letters themselves. Of longer words: a hash and the length,
+  // with bits that no letter has.
+  struct Key {
+    std::uint64_t first = 0, second = 0;
+  };
+  static Key key_of(const char* word, std::size_t length);
+  static Key long_key_of(const char* word, std::size_t length);
+
   // Words and their numbers; open addressing.
   class Table {
    public:
     void clear();
-    // Eight bytes behind the word must be readable.
-    Token number(const char* word, std::size_t length, bool add);
+    // Of a word that may be new. Sixteen bytes behind it must be readable.
+    Token number(const char* word, std::size_t length);
     std::size_t size() const { return words_; }
 
    private:
+    Token added(const Key& key, const char* word, std::size_t length);
     struct Slot {
-      std::uint64_t key = 0;  // of at most eight letters: the letters themselves; 0: empty
+      std::uint64_t first = 0, second = 0;  // the key; first 0: empty
       Token token = 0;
-      std::uint32_t length = 0;  // of longer words: with `at` their place in letters_
-      std::size_t at = 0;
+      std::uint32_t length = 0;
+      std::size_t at = 0;  // of longer words: the place in letters_
     };
     void grow();
     std::vector<Slot> slots_ = {};
@@ -48,16 +57,23 @@ class RougeWords {
     std::string letters_ = {};              // of the longer words
     std::size_t words_ = 0;
   };
-  static constexpr std::size_t kStemsKept = 1 << 16;
+  // What a word is called since the last clear(), if `round` is the present one.
+  struct Name {
+    std::uint32_t round = 0;
+    Token token = 0;
+  };
 
-  void each_word(std::string_view text, bool add, std::vector<Token>& tokens);
-  Token number(const char* word, std::size_t length, bool add);
+  Token known_number(const char* word, std::size_t length);
+  void learn_stem(const char* word, std::size_t length);
+  void cut(std::string_view text);
 
   bool stem_ = false;
-  Table words_ = {};
-  Table seen_ = {};                      // words before stemming; outlives clear()
-  std::vector<std::string> stems_ = {};  // of those
-  std::string text_ = {};                // in lower case, with room to read beyond
+  Table words_ = {}, stems_ = {};    // outlive clear()
+  std::vector<Token> stem_of_ = {};  // number in words_ to number in stems_
+  std::vector<Name> names_ = {};     // by number in stems_, or in words_ without stemming
+  std::uint32_t round_ = 1, count_ = 0;
+  std::vector<std::uint32_t> edges_ = {};  // where a word begins, where it ends, and so on
+  std::string text_ = {};                  // in lower case, with room to read beyond
 };
 
 }  // namespace looktwice::metrics
