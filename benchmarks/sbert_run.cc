@@ -1,5 +1,6 @@
-// sbert_run FOLDER TEXTS THREADS REPEATS DTYPE [BATCH_TOKENS]: embeddings of the lines of TEXTS by
-// the encoder in FOLDER; one line of JSON for benchmarks/peers/sbert.py.
+// sbert_run FOLDER TEXTS THREADS REPEATS DTYPE [BATCH_TOKENS [OUT]]: embeddings of the lines of
+// TEXTS by the encoder in FOLDER; one line of JSON for benchmarks/peers/sbert.py. OUT: the numbers,
+// fp32.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -13,7 +14,7 @@
 
 int main(int argc, char** argv) {
   if (argc < 6) {
-    std::fprintf(stderr, "sbert_run FOLDER TEXTS THREADS REPEATS DTYPE [BATCH_TOKENS]\n");
+    std::fprintf(stderr, "sbert_run FOLDER TEXTS THREADS REPEATS DTYPE [BATCH_TOKENS [OUT]]\n");
     return 2;
   }
   std::vector<std::string> texts;
@@ -35,6 +36,11 @@ int main(int argc, char** argv) {
     std::printf("%s%.4f", i ? ", " : "", since(start));
     sum = 0;
     for (const std::vector<float>& row : found) sum += static_cast<double>(row.front());
+    if (i > 0 || argc <= 7) continue;
+    std::ofstream out(argv[7], std::ios::binary);
+    for (const std::vector<float>& row : found)
+      out.write(reinterpret_cast<const char*>(row.data()),
+                static_cast<std::streamsize>(row.size() * sizeof(float)));
   }
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "metrics/stats/cluster_mean.h"
+#include "metrics/text/rouge_words.h"
 
 namespace looktwice::metrics {
 
@@ -21,8 +22,9 @@ struct Measure {
   Pooling pooling = Pooling::clusters;
   Range range = {};
   bool higher_is_better = true;
-  // Of measures that need no model. Others come from a suite, an encoder or a judge.
-  std::function<TextMeasure()> make = {};
+  // Of measures that need no model. Others come from a suite, an encoder or a judge. unicode_words:
+  // for those that are called "_icu"; without it they throw std::invalid_argument.
+  std::function<TextMeasure(const WordCutter& unicode_words)> make = {};
   std::string missing = {};  // why no answer has it and what gives it: "no judge was asked ..."
 
   const std::string& value() const { return reads.empty() ? name : reads; }

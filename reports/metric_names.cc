@@ -7,7 +7,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 57> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 63> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -31,6 +31,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 57> kTitles 
     {"rouge_lsum", "ROUGE-Lsum"},
     {"rouge_1", "ROUGE-1"},
     {"rouge_2", "ROUGE-2"},
+    {"bertscore_f", "BERTScore"},
+    {"bertscore_precision", "BERTScore precision"},
+    {"bertscore_recall", "BERTScore recall"},
+    {"bertscore_f_idf", "BERTScore, IDF"},
+    {"bertscore_precision_idf", "BERTScore precision, IDF"},
+    {"bertscore_recall_idf", "BERTScore recall, IDF"},
     {"gpt_score", "GPT-Score"},
     {"gpt_reference", "GPT-Score of the references"},
     {"invalid", "invalid answers"},

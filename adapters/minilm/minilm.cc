@@ -1,6 +1,8 @@
-// Sentence embeddings as an adapter: text in, embedding out, for `looktwice embed`.
-// Not here: pictures and questions; an encoder answers none.
+// A sentence encoder as an adapter, for `looktwice embed`: a text in, its embedding out, or two
+// texts in and the states of their tokens out. Not here: pictures and questions; an encoder answers
+// none.
 #include <filesystem>
+#include <map>
 
 #include "adapters/minilm/sentence_encoder.h"
 #include "adapters/minilm/weights_folder.h"
@@ -16,6 +18,7 @@ struct Options {
   std::filesystem::path path = {};
   std::string dtype = "fp32";
   int batch_tokens = 8192;
+  int layer = -1;
 
   void visit(auto&& option) {
     option("path", path,
@@ -23,6 +26,7 @@ struct Options {
            "`./scripts/setup sbert`");
     option("dtype", dtype, "fp32, bf16 or fp16");
     option("batch_tokens", batch_tokens, "tokens computed together, 1-1000000");
+    option("layer", layer, "layers behind which BERTScore compares tokens; -1: all");
   }
 };
 
@@ -42,7 +46,12 @@ class MiniLm final : public Adapter {
         encoder_(folder_, {.device = setting.device,
                            .dtype = options.dtype,
                            .threads = setting.threads,
-                           .batch_tokens = checked(options.batch_tokens)}) {}
+                           .batch_tokens = checked(options.batch_tokens)}),
+        layer_(options.layer) {
+    if (layer_ < -1 || layer_ > encoder_.layers())
+      throw Error(Kind::usage, "model minilm: layer must be -1, or 0 to " +
+                                   std::to_string(encoder_.layers()) + " of this model");
+  }
 
   void serve(Inbox& inbox, Outbox& outbox) override {
     serve_in_batches(*this, batch_size_, inbox, outbox);
@@ -50,11 +59,15 @@ class MiniLm final : public Adapter {
 
   std::vector<Prediction> answer(std::span<const Request> batch) override {
     std::vector<Prediction> all;
-    std::vector<std::string> texts;
+    std::vector<std::string> texts, compared;
+    std::map<std::string_view, std::size_t> places;
     for (const Request& request : batch) {
       Prediction prediction{.key = request.key};
       if (request.question.wanted.embedding) {
         texts.push_back(request.question.text);
+      } else if (request.question.wanted.tokens) {
+        for (const std::string* text : {&request.question.text, &request.question.compared})
+          if (places.try_emplace(*text, compared.size()).second) compared.push_back(*text);
       } else {
         prediction.status = Status::failed;
         prediction.error = "minilm gives embeddings of texts (`looktwice embed`), no answers";
@@ -63,8 +76,15 @@ class MiniLm final : public Adapter {
     }
     std::vector<std::vector<float>> found = encoder_.encode(texts);
     auto next = found.begin();
-    for (Prediction& prediction : all)
-      if (prediction.status == Status::answered) prediction.embedding = std::move(*next++);
+    const std::vector<TokenStates> states = encoder_.token_states(compared, layer_);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Question& question = batch[i].question;
+      if (all[i].status != Status::answered) continue;
+      if (question.wanted.embedding)
+        all[i].embedding = std::move(*next++);
+      else
+        all[i].tokens = {states[places.at(question.text)], states[places.at(question.compared)]};
+    }
     return all;
   }
 
@@ -86,6 +106,7 @@ class MiniLm final : public Adapter {
   std::filesystem::path folder_;
   int batch_size_;
   minilm::SentenceEncoder encoder_;
+  int layer_;
 };
 
 }  // namespace

@@ -95,10 +95,11 @@ struct SentenceEncoder::Parts {
   std::vector<Pool> pools = {};
   std::vector<Step> steps = {};
   std::int64_t size = 0;
-  std::size_t most_tokens = 0;
+  std::size_t most_tokens = 0, most_states = 0;
   EncoderOptions options = {};
 
-  std::vector<std::vector<std::int32_t>> ids_of(std::span<const std::string> texts) const;
+  std::vector<std::vector<std::int32_t>> ids_of(std::span<const std::string> texts,
+                                                std::size_t most) const;
   at::Tensor embedded(const at::Tensor& states, std::span<const std::int64_t> lengths) const;
   // Calls visit(states, places, lengths) for runs of texts of like length: states [tokens][hidden],
   // places in ids.
@@ -169,6 +170,13 @@ SentenceEncoder::SentenceEncoder(const fs::path& folder, const EncoderOptions& o
     config.refuse("vocab_size",
                   "at least the " + std::to_string(parts->tokens.size()) + " tokens of vocab.txt");
   parts->most_tokens = static_cast<std::size_t>(parts->bert.most_tokens());
+  parts->most_states = parts->most_tokens;
+  if (const fs::path file = modules.transformer / "tokenizer_config.json"; fs::exists(file)) {
+    // Often 10^30, for no limit.
+    const double most = Config::of_file(file).number("model_max_length", 1e30);
+    if (most >= 2 && most < static_cast<double>(parts->most_states))
+      parts->most_states = static_cast<std::size_t>(most);
+  }
   for (const char* name : {"sentence_bert_config.json", "sentence_transformers_config.json"}) {
     if (!fs::exists(modules.transformer / name)) continue;
     const Config own = Config::of_file(modules.transformer / name);
@@ -210,17 +218,20 @@ int SentenceEncoder::layers() const {
 std::size_t SentenceEncoder::most_tokens() const {
   return parts_->most_tokens;
 }
+std::size_t SentenceEncoder::most_states() const {
+  return parts_->most_states;
+}
 const std::string& SentenceEncoder::hash() const {
   return parts_->hash;
 }
 
 std::vector<std::vector<std::int32_t>> SentenceEncoder::Parts::ids_of(
-    std::span<const std::string> texts) const {
+    std::span<const std::string> texts, std::size_t most) const {
   std::vector<std::vector<std::int32_t>> ids(texts.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < texts.size(); i = next++)
-      ids[i] = tokens.encode(texts[i], most_tokens);
+      ids[i] = tokens.encode(texts[i], most);
   };
   std::vector<std::jthread> others;
   for (int t = 1; t < options.threads && texts.size() > 64; ++t) others.emplace_back(work);
@@ -283,7 +294,7 @@ std::vector<std::vector<float>> SentenceEncoder::encode(std::span<const std::str
   }
   std::vector<std::vector<float>> found(distinct.size());
   const auto width = static_cast<std::size_t>(parts_->size);
-  parts_->compute(parts_->ids_of(distinct), -1,
+  parts_->compute(parts_->ids_of(distinct, parts_->most_tokens), -1,
                   [&](const at::Tensor& states, std::span<const std::size_t> places,
                       std::span<const std::int64_t> lengths) {
                     const at::Tensor rows = parts_->embedded(states, lengths);
@@ -299,10 +310,10 @@ std::vector<std::vector<float>> SentenceEncoder::encode(std::span<const std::str
   return all;
 }
 
-std::vector<SentenceEncoder::TokenStates> SentenceEncoder::token_states(
-    std::span<const std::string> texts, int layers) const {
+std::vector<TokenStates> SentenceEncoder::token_states(std::span<const std::string> texts,
+                                                       int layers) const {
   const c10::InferenceMode no_gradients;
-  std::vector<std::vector<std::int32_t>> ids = parts_->ids_of(texts);
+  std::vector<std::vector<std::int32_t>> ids = parts_->ids_of(texts, parts_->most_states);
   std::vector<TokenStates> all(texts.size());
   parts_->compute(ids, layers,
                   [&](const at::Tensor& states, std::span<const std::size_t> places,
@@ -316,7 +327,11 @@ std::vector<SentenceEncoder::TokenStates> SentenceEncoder::token_states(
                       row += values;
                     }
                   });
-  for (std::size_t i = 0; i < ids.size(); ++i) all[i].ids = std::move(ids[i]);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (const std::int32_t id : ids[i])
+      all[i].counted.push_back(parts_->tokens.ends_text(id) ? 0 : 1);
+    all[i].ids = std::move(ids[i]);
+  }
   return all;
 }
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/core/sample.h"
+
 namespace looktwice::minilm {
 
 struct EncoderOptions {
@@ -30,17 +32,15 @@ class SentenceEncoder {
   // One embedding of size() numbers per text; any bytes, cut at most_tokens().
   std::vector<std::vector<float>> encode(std::span<const std::string> texts) const;
   // The states of a text's tokens after so many layers (-1: all), [tokens][hidden()], [CLS] and
-  // [SEP] among them.
-  struct TokenStates {
-    std::vector<std::int32_t> ids = {};
-    std::vector<float> values = {};
-  };
+  // [SEP] among them, those not `counted`. Cut at most_states(), as bert_score cuts.
   std::vector<TokenStates> token_states(std::span<const std::string> texts, int layers = -1) const;
 
   std::int64_t size() const;
   std::int64_t hidden() const;
   int layers() const;
   std::size_t most_tokens() const;
+  // What tokenizer_config.json calls model_max_length, within what the model has places for.
+  std::size_t most_states() const;
   // SHA-256 of the weights: with the folder's name, what embeddings depend on.
   const std::string& hash() const;
 

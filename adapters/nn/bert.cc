@@ -1,5 +1,6 @@
 #include "adapters/nn/bert.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
@@ -211,7 +212,8 @@ at::Tensor Bert::last_state(std::span<const std::int32_t> ids,
     }
     LOOKTWICE_CHECK(tokens == std::ssize(ids));
     at::Tensor state = at::empty({tokens, hidden_}, at::kFloat);
-    rows_->states(ids, lengths, static_cast<int>(count), state.mutable_data_ptr<float>());
+    rows_->states(ids, lengths, static_cast<int>(count), state.mutable_data_ptr<float>(),
+                  at::get_num_threads());
     return state;
   }
   at::Tensor state = embedding(ids, lengths);

@@ -1,11 +1,12 @@
 #include "adapters/nn/bert_rows.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <exception>
 #include <limits>
+#include <mutex>
+#include <thread>
 
 namespace looktwice::nn {
 namespace {
@@ -156,7 +157,7 @@ void BertRows::mend(std::span<const std::int32_t> ids, std::span<const std::int6
 }
 
 void BertRows::states(std::span<const std::int32_t> ids, std::span<const std::int64_t> lengths,
-                      int layers, float* states) const {
+                      int layers, float* states, int threads) const {
   struct Part {
     std::size_t first_text = 0, texts = 0, first_token = 0, tokens = 0;
   };
@@ -170,16 +171,29 @@ void BertRows::states(std::span<const std::int32_t> ids, std::span<const std::in
     parts.back().tokens += length;
     token += length;
   }
+  // Threads of our own: LibTorch's need OpenMP in whoever calls them.
   std::atomic<std::size_t> next = 0;
-  at::parallel_for(
-      0, std::min<std::int64_t>(at::get_num_threads(), std::ssize(parts)), 1,
-      [&](std::int64_t, std::int64_t) {
-        Room room;
-        for (std::size_t i = next++; i < parts.size(); i = next++)
-          compute(ids.subspan(parts[i].first_token, parts[i].tokens),
-                  lengths.subspan(parts[i].first_text, parts[i].texts), layers,
-                  states + static_cast<std::int64_t>(parts[i].first_token) * weights_.hidden, room);
-      });
+  std::mutex failing;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      Room room;
+      for (std::size_t i = next++; i < parts.size(); i = next++)
+        compute(ids.subspan(parts[i].first_token, parts[i].tokens),
+                lengths.subspan(parts[i].first_text, parts[i].texts), layers,
+                states + static_cast<std::int64_t>(parts[i].first_token) * weights_.hidden, room);
+    } catch (...) {
+      const std::scoped_lock lock(failing);
+      failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::int64_t t = 1; t < std::min<std::int64_t>(threads, std::ssize(parts)); ++t)
+      others.emplace_back(work);
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace looktwice::nn

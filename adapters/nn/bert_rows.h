@@ -39,9 +39,9 @@ class BertRows {
   BertRows(const BertWeights& weights, Factors factors, Isa isa = best_isa());
 
   // ids[tokens] of all texts, lengths[texts]: their sum is tokens; states[tokens][hidden] after so
-  // many layers, 0 being the embedding. Runs on LibTorch's threads.
+  // many layers, 0 being the embedding.
   void states(std::span<const std::int32_t> ids, std::span<const std::int64_t> lengths, int layers,
-              float* states) const;
+              float* states, int threads = 1) const;
 
  private:
   struct Layer {

@@ -41,6 +41,8 @@ class WordPiece {
 
   std::int32_t size() const { return size_; }
   std::int32_t pad_id() const { return pad_; }
+  // [CLS] or [SEP].
+  bool ends_text(std::int32_t id) const { return id == cls_ || id == sep_; }
 
  private:
   struct Word;

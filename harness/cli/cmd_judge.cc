@@ -193,6 +193,7 @@ class Judge {
     run::ScoreOptions options = scoring.score_options();
     options.judge = setup_;
     options.encoder = stored_encoder(manifest);
+    options.token_encoder = stored_token_encoder(manifest);
     options.stop = context_.stop;
     const auto codec = imaging::make_codec();
     const std::vector<run::Task> tasks =

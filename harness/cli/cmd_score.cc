@@ -35,6 +35,7 @@ int score(const ScoreCommand& options, const Context& context) {
       stored_tasks(manifest, options.data_root, scoring.metric.threads, codec);
   scoring.judge = stored_judge(manifest, options.judge);
   scoring.encoder = stored_encoder(manifest);
+  scoring.token_encoder = stored_token_encoder(manifest);
   const store::Summary summary =
       run::score(tasks, *codec, folder,
                  {manifest.run, manifest.model, manifest.label, manifest.flags}, scoring);

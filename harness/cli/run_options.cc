@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "adapters/tokenizers/unicode_words.h"
 #include "harness/cli/wiring.h"
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
@@ -87,6 +88,7 @@ run::ScoreOptions ScoringOptions::score_options() const {
   if (!std::isfinite(threshold)) refuse("threshold", "a finite number");
   run::ScoreOptions options;
   options.more_metrics = metrics_named(metrics);
+  options.unicode_words = tokenizers::UnicodeWords();
   if (!read_pixel_threshold(pixel_threshold, options))
     refuse("pixel_threshold",
            "a finite number, auto, joint, joint_exact or anomalib, or one of the last three with "

@@ -23,6 +23,17 @@ Number used_number(const store::Manifest& manifest, const char* name) {
   throw Error(Kind::data, std::string("run.json: options_used: '") + name + "': expected a number");
 }
 
+// The encoder that one of options_used names.
+std::optional<run::EncoderSetup> encoder_called(const store::Manifest& manifest,
+                                                const char* option) {
+  const auto last = manifest.options_used.find(option);
+  if (last == manifest.options_used.end()) return {};
+  const auto found = manifest.encoders.find(last->second);
+  if (found == manifest.encoders.end())
+    throw Error(Kind::data, "run.json: encoders: no '" + printable(last->second, 40) + "'");
+  return run::encoder_of(found->second);
+}
+
 }  // namespace
 
 std::vector<run::Task> stored_tasks(const store::Manifest& manifest,
@@ -86,12 +97,11 @@ std::optional<run::JudgeSetup> stored_judge(const store::Manifest& manifest,
 }
 
 std::optional<run::EncoderSetup> stored_encoder(const store::Manifest& manifest) {
-  const auto last = manifest.options_used.find("encoder");
-  if (last == manifest.options_used.end()) return {};
-  const auto found = manifest.encoders.find(last->second);
-  if (found == manifest.encoders.end())
-    throw Error(Kind::data, "run.json: encoders: no '" + printable(last->second, 40) + "'");
-  return run::encoder_of(found->second);
+  return encoder_called(manifest, "encoder");
+}
+
+std::optional<run::EncoderSetup> stored_token_encoder(const store::Manifest& manifest) {
+  return encoder_called(manifest, "token_encoder");
 }
 
 std::vector<Outcome> stored_outcomes(const store::RunFolder& folder, const std::string& run) {

@@ -30,6 +30,8 @@ std::optional<run::JudgeSetup> stored_judge(const store::Manifest& manifest,
 
 // The encoder whose similarities the summary shows: the one asked last, if any.
 std::optional<run::EncoderSetup> stored_encoder(const store::Manifest& manifest);
+// The one that compared tokens last (BERTScore), if any.
+std::optional<run::EncoderSetup> stored_token_encoder(const store::Manifest& manifest);
 
 // All outcomes of a run that was scored.
 std::vector<Outcome> stored_outcomes(const store::RunFolder& folder, const std::string& run);

@@ -170,13 +170,14 @@ class Rows {
 
 }  // namespace
 
-void measure_answers(std::vector<Marked>& marked, const Plan& plan) {
+void measure_answers(std::vector<Marked>& marked, const Plan& plan,
+                     const metrics::WordCutter& unicode_words) {
   std::vector<std::pair<GroupMeasure, std::string>> asked_values;  // with the value that it reads
   std::map<std::string, metrics::TextMeasure> of_texts;
   for (const GroupMeasure& asked : plan.measures) {
     const Measure measure = measure_named(asked.measure);
     asked_values.emplace_back(asked, measure.value());
-    if (measure.make) of_texts.try_emplace(measure.name, measure.make());
+    if (measure.make) of_texts.try_emplace(measure.name, measure.make(unicode_words));
   }
   for (Marked& one : marked) {
     Outcome& outcome = one.outcome;

@@ -8,12 +8,14 @@
 #include "harness/run/mark.h"
 #include "harness/store/summary.h"
 #include "metrics/metric.h"
+#include "metrics/text/rouge_words.h"
 
 namespace looktwice::run {
 
 // Adds to every mark that reads answers one by one what can be measured without a model (each
 // answer's values), and the sample's mean of each measure and group (values of the mark).
-void measure_answers(std::vector<Marked>& marked, const Plan& plan);
+void measure_answers(std::vector<Marked>& marked, const Plan& plan,
+                     const metrics::WordCutter& unicode_words = {});
 
 // Rows of the plan's measures and averages: per class, "macro" and "pooled". A measure that no
 // answer has stands there without a value, with what would give it.

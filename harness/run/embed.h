@@ -1,12 +1,15 @@
-// The stage that gives every answer and its reference an embedding, so that their similarity can be
-// measured (SBERT). The encoder is an adapter like any other; embeddings lie in embeddings.jsonl,
-// each distinct text once, so scoring needs no encoder and an interrupted run goes on.
-// Not here: the cosine (metrics/text), averages (answers.h), models.
+// The stage that asks a sentence encoder about every answer and its reference: an embedding of each
+// distinct text, for the similarity of texts (SBERT), or of each distinct pair how near the tokens
+// of one come to those of the other (BERTScore). The encoder is an adapter like any other; all of
+// it lies in embeddings.jsonl, so scoring needs no encoder and an interrupted run goes on. States
+// of tokens are never written: a pair's would take 300 KB. Not here: cosines and scores
+// (metrics/text), averages (answers.h), models.
 #pragma once
 
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/core/adapter.h"
@@ -44,9 +47,32 @@ class Embedding {
   Task task_;
 };
 
+// The distinct pairs of an answer and its reference, as a task about their tokens.
+class Matching {
+ public:
+  Matching(const EncoderSetup& setup, std::span<const Outcome> outcomes);
+
+  const Task& task() const { return task_; }
+  std::size_t size() const { return task_.samples.size(); }
+  // Answer and reference -> what their tokens found, of those that a journal has.
+  using Pairs = std::map<std::pair<std::string, std::string>, std::vector<TokenCosines>>;
+  Pairs pairs(const Answers& records) const;
+
+ private:
+  Task task_;
+};
+
 // Asks for what has no embedding yet. An answer without one has failed.
 PredictResult embed(const Embedding& embedding, Adapter& adapter, const store::RunFolder& folder,
                     const std::string& run, PredictOptions options);
+
+// The same for pairs of texts.
+PredictResult match(const Matching& matching, Adapter& adapter, const store::RunFolder& folder,
+                    const std::string& run, PredictOptions options);
+
+// Puts BERTScore of each answer and its reference into the marks: "bertscore_f", "_precision" and
+// "_recall", and each with "_idf", whose weights are of the references of these answers.
+void add_bert_scores(std::vector<Marked>& marked, const Matching::Pairs& pairs);
 
 // Puts the cosine of each answer and its reference into the marks: "sbert".
 void add_similarities(std::vector<Marked>& marked,

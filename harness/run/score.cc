@@ -220,7 +220,8 @@ struct Recorded {
   Recorded(const store::RunFolder& folder, const std::string& run, const ScoreOptions& options)
       : answers(recorded_answers(folder, run)) {
     if (options.judge) judgements = recorded_answers(folder, run, kJudgements);
-    if (options.encoder) embeddings = recorded_answers(folder, run, kEmbeddings);
+    if (options.encoder || options.token_encoder)
+      embeddings = recorded_answers(folder, run, kEmbeddings);
   }
 };
 
@@ -242,6 +243,9 @@ void measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOpti
   if (options.encoder)
     add_similarities(all,
                      Embedding(*options.encoder, outcomes_of(all)).embeddings(recorded.embeddings));
+  if (options.token_encoder)
+    add_bert_scores(
+        all, Matching(*options.token_encoder, outcomes_of(all)).pairs(recorded.embeddings));
 }
 
 // The suite's plan, with those optional scorers that marked something.
@@ -261,7 +265,7 @@ void add_all_rows(std::vector<store::Row>& rows, const Task& task, std::vector<M
   std::vector<store::Row> of_pixels;
   add_pixel_rows(of_pixels, task, marked, plan, codec, folder, options);
   add_rewards(marked);
-  measure_answers(marked, plan);
+  measure_answers(marked, plan, options.unicode_words);
   add_image_rows(rows, task, marked, plan, options);
   add_answer_rows(rows, task, marked, plan, options.metric);
   rows.insert(rows.end(), of_pixels.begin(), of_pixels.end());

@@ -16,6 +16,7 @@
 #include "harness/store/run_folder.h"
 #include "harness/store/summary.h"
 #include "metrics/metric.h"
+#include "metrics/text/rouge_words.h"
 
 namespace looktwice::run {
 
@@ -24,9 +25,11 @@ struct ScoreOptions {
   // Evaluation size of pixel metrics: side x side; 0: the size of the mask; -1: as the task has it.
   int map_side = -1;
   double map_sigma = 0;  // Gaussian blur of the up-sampled map, in pixels; 0: none
-  std::vector<std::string> more_metrics = {};  // values beside those of the task, by name
-  std::optional<JudgeSetup> judge = {};        // whose points are read; empty: nobody's
-  std::optional<EncoderSetup> encoder = {};    // whose embeddings are read; empty: nobody's
+  std::vector<std::string> more_metrics = {};      // values beside those of the task, by name
+  std::optional<JudgeSetup> judge = {};            // whose points are read; empty: nobody's
+  std::optional<EncoderSetup> encoder = {};        // whose embeddings are read; empty: nobody's
+  std::optional<EncoderSetup> token_encoder = {};  // who compared tokens; empty: nobody
+  metrics::WordCutter unicode_words = {};          // for measures called "_icu"
   const StopFlag* stop = nullptr;
   std::function<void(const std::string& what, std::int64_t done, std::int64_t of)> progress = {};
 };

@@ -33,6 +33,8 @@ class RougeScorer {
  public:
   // stem: Porter's stemmer for words of more than three letters.
   explicit RougeScorer(bool stem = false) : words_(stem) {}
+  // Of words that somebody else cuts: texts that are not in Latin letters.
+  explicit RougeScorer(WordCutter cutter) : words_(std::move(cutter)) {}
 
   RougeScore score(Rouge kind, std::string_view reference, std::string_view candidate);
   // Of several references the one with the largest F, of equal ones the first. Empty: all 0.

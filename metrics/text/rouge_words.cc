@@ -139,7 +139,7 @@ LOOKTWICE_INLINE Token RougeWords::Table::number(const char* word, std::size_t l
     return added(key, word, length);
   for (; slots[at].first != 0; at = (at + 1) & mask) {
     const Slot& slot = slots[at];
-    if (slot.first == key.first && slot.second == key.second &&
+    if (slot.first == key.first && slot.second == key.second && slot.length == length &&
         (length <= kShort ||
          std::string_view(letters_).substr(slot.at, slot.length) == std::string_view(word, length)))
       return slot.token;
@@ -193,6 +193,20 @@ LOOKTWICE_INLINE Token RougeWords::known_number(const char* word, std::size_t le
 }
 
 void RougeWords::cut(std::string_view text) {
+  edges_.clear();
+  if (cutter_) {
+    cut_words_.clear();
+    cutter_(text, cut_words_);
+    text_.clear();
+    for (const std::string& word : cut_words_) {
+      if (word.empty()) continue;
+      edges_.push_back(static_cast<std::uint32_t>(text_.size()));
+      text_ += word;
+      edges_.push_back(static_cast<std::uint32_t>(text_.size()));
+    }
+    text_.append(kShort, '\0');
+    return;
+  }
   std::string plain;
   if (text.find('\xC4') != text.npos || text.find('\xE2') != text.npos) {
     plain = with_ascii_lower_case(text);

@@ -1,15 +1,21 @@
-// Words as rouge_score cuts them, and numbers in their place: equal words, equal numbers.
-// Not here: other languages' words. Source: rouge_score 0.1.2, tokenize.py.
+// Words as rouge_score cuts them, or as a caller does, and numbers in their place: equal words,
+// equal numbers. Not here: other languages' words (adapters/tokenizers/unicode_words.h). Source:
+// rouge_score 0.1.2, tokenize.py.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "metrics/text/lcs.h"
 
 namespace looktwice::metrics {
+
+// Appends the words of a text, for words that are not rouge_score's.
+using WordCutter = std::function<void(std::string_view text, std::vector<std::string>& words)>;
 
 // Maximal runs of [a-z0-9] in the lower-case text. Every other byte, of any encoding, separates;
 // two characters beyond ASCII have a lower case within: U+0130 gives "i", U+212A gives "k".
@@ -17,6 +23,7 @@ namespace looktwice::metrics {
 class RougeWords {
  public:
   explicit RougeWords(bool stem = false) : stem_(stem) {}
+  explicit RougeWords(WordCutter cutter) : cutter_(std::move(cutter)) {}
 
   // Forgets all numbers; memory stays, and up to 65,536 words, which need not be learned again.
   void clear();
@@ -27,8 +34,7 @@ class RougeWords {
   std::size_t size() const { return count_; }
 
  private:
-  // Of at most sixteen letters: the letters themselves. Of longer words: a hash and the length,
-  // with bits that no letter has.
+  // Of at most sixteen bytes: the bytes themselves. Of longer words: a hash and the length.
   struct Key {
     std::uint64_t first = 0, second = 0;
   };
@@ -68,6 +74,8 @@ class RougeWords {
   void cut(std::string_view text);
 
   bool stem_ = false;
+  WordCutter cutter_ = {};
+  std::vector<std::string> cut_words_ = {};
   Table words_ = {}, stems_ = {};    // outlive clear()
   std::vector<Token> stem_of_ = {};  // number in words_ to number in stems_
   std::vector<Name> names_ = {};     // by number in stems_, or in words_ without stemming

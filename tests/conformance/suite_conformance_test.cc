@@ -101,7 +101,7 @@ class EveryTask : public ::testing::TestWithParam<TaskCase> {
   double share_of(const std::string& scorer, const Reply& reply) const {
     metrics::TextMeasure rouge;
     for (const metrics::Measure& measure : metrics::measure_catalogue())
-      if (measure.name == "rouge_l") rouge = measure.make();
+      if (measure.name == "rouge_l") rouge = measure.make({});
     double sum = 0;
     int count = 0;
     for (const Sample& sample : loaded_.samples) {

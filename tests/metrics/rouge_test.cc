@@ -129,6 +129,41 @@ TEST(Rouge, AMegabyteOfOneWordOrOfNoneIsReadInPassing) {
   EXPECT_EQ(scorer.score(Rouge::l, many, many).f, 1);
 }
 
+// Words are kept from pair to pair, up to a number of them.
+TEST(Rouge, PairsDoNotKnowOfEachOther) {
+  for (const bool stem : {false, true}) {
+    RougeScorer kept(stem);
+    std::mt19937 random(5);
+    for (int pair = 0; pair < 12; ++pair) {
+      std::string reference, candidate;
+      for (int i = 0; i < 9000; ++i) {
+        const std::string word = "w" + std::to_string(random() % 200000) + " ";
+        reference += word;
+        if (random() % 2) candidate += word;
+        if (random() % 3 == 0) candidate += "w" + std::to_string(random() % 200000) + "s ";
+      }
+      for (const Rouge kind : {Rouge::n1, Rouge::l}) {
+        RougeScorer fresh(stem);
+        const RougeScore a = kept.score(kind, reference, candidate),
+                         b = fresh.score(kind, reference, candidate);
+        ASSERT_EQ(a.precision, b.precision) << pair;
+        ASSERT_EQ(a.recall, b.recall) << pair;
+      }
+    }
+  }
+}
+
+TEST(Rouge, TenThousandWordsOnEachSide) {
+  RougeScorer scorer;
+  std::string reference, candidate;
+  for (int i = 0; i < 10000; ++i) {
+    reference += "w" + std::to_string(i % 1000) + " ";
+    candidate += "w" + std::to_string((i + 1) % 1000) + " ";
+  }
+  EXPECT_EQ(scorer.score(Rouge::l, reference, candidate).recall, 0.9999);
+  EXPECT_EQ(scorer.score(Rouge::lsum, reference, candidate).recall, 0.9999);
+}
+
 // The table in full, and rouge_score's way back through it.
 std::vector<std::uint32_t> plain_places(std::span<const Token> a, std::span<const Token> b) {
   std::vector<std::vector<std::uint32_t>> table(a.size() + 1,

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "adapters/minilm/weights_folder.h"
+#include "metrics/text/bert_score.h"
 #include "tests/adapters/tokenizers/json_lines.h"
 #include "tests/support/pictures.h"
 #include "tests/support/refusal.h"
@@ -116,6 +117,75 @@ TEST(SentenceEncoderParity, TinyMpnet) {
       row.push_back(std::strtof(value.text.c_str(), nullptr));
     EXPECT_LT(largest_difference({found[i]}, row), 1e-5) << i;
   }
+}
+
+// scripts/golden/bert_score_golden.py
+void expect_bert_scores(const fs::path& folder, const std::string& name) {
+  const fs::path file = test::data_path("text/bert_score.json");
+  const std::vector<std::byte> bytes = test::bytes_of(file);
+  const JsonValue golden =
+      parsed_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+  const std::vector<JsonValue>& pairs = golden.find("pairs")->items;
+  std::vector<std::string> texts;
+  for (const JsonValue& pair : pairs)
+    for (const JsonValue& text : pair.items) texts.push_back(text.text);
+  const SentenceEncoder encoder(folder);
+  const JsonValue* scores = golden.find("scores")->find(name);
+  ASSERT_TRUE(scores);
+  int layers_seen = 0;
+  for (int layer = 0; layer <= encoder.layers(); ++layer) {
+    const JsonValue* rows = scores->find(std::to_string(layer));
+    if (!rows) continue;
+    ++layers_seen;
+    const std::vector<TokenStates> states = encoder.token_states(texts, layer);
+    metrics::TokenRarity rarity;
+    for (std::size_t i = 0; i < pairs.size(); ++i) rarity.add(states[2 * i + 1].ids);
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const TokenStates &a = states[2 * i], &b = states[2 * i + 1];
+      metrics::TokenMatches answer{a.ids, {}, a.counted}, reference{b.ids, {}, b.counted};
+      metrics::best_matches(a.values, b.values, static_cast<std::size_t>(encoder.hidden()),
+                            answer.best, reference.best);
+      std::vector<double> found;
+      for (const metrics::TokenRarity* weights : {(metrics::TokenRarity*)nullptr, &rarity}) {
+        const auto score =
+            metrics::bert_score(answer, reference, weights).value_or(metrics::BertScore{});
+        found.insert(found.end(), {score.precision, score.recall, score.f});
+      }
+      for (std::size_t k = 0; k < found.size(); ++k)
+        EXPECT_NEAR(found[k], std::atof(rows->items[i].items[k].text.c_str()), 1e-5)
+            << name << " layer " << layer << " pair " << i << " value " << k << ": "
+            << texts[2 * i].substr(0, 100);
+    }
+  }
+  EXPECT_EQ(layers_seen, 2);
+}
+
+TEST(BertScoreParity, TinyMpnet) {
+  expect_bert_scores(test::data_path("tiny_mpnet"), "tiny_mpnet");
+}
+
+TEST(BertScoreParity, TinyModel) {
+  LOOKTWICE_NEEDS_FIXTURE("text/tiny_sbert/model.safetensors");
+  expect_bert_scores(test::fixture_path("text/tiny_sbert"), "tiny_sbert");
+}
+
+TEST(BertScoreParity, RealModel) {
+  const std::optional<fs::path> folder = weights_folder();
+  if (!folder) GTEST_SKIP() << "all-MiniLM-L6-v2 is not here; ./scripts/setup sbert fetches it";
+  expect_bert_scores(*folder, "all-MiniLM-L6-v2");
+}
+
+// Rounding to 8 bits in each of six layers; how far that moves a unit vector is measured, with
+// room.
+TEST(SentenceEncoderParity, Bf16IsNear) {
+  const std::optional<fs::path> folder = weights_folder();
+  if (!folder) GTEST_SKIP() << "all-MiniLM-L6-v2 is not here; ./scripts/setup sbert fetches it";
+  std::vector<std::string> texts = tiny_texts();
+  for (int i = 0; i < 20; ++i) texts.push_back("part " + std::to_string(i * i) + " is scratched");
+  const auto exact = SentenceEncoder(*folder).encode(texts),
+             near = SentenceEncoder(*folder, {.dtype = "bf16"}).encode(texts);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    EXPECT_GT(cosine(exact[i], near[i]), 0.9999) << texts[i].substr(0, 100);
 }
 
 // How texts are put together must not show, but for rounding (2.5e-7 in sentence-transformers).

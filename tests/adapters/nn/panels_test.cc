@@ -282,7 +282,7 @@ TEST(BertRows, ATextIsTheSameWhateverIsBesideIt) {
   for (const Factors factors : {Factors::fp32, Factors::bf16}) {
     const BertRows rows(model.weights, factors);
     std::vector<float> all(texts.ids.size() * RandomBert::kHidden), one(all);
-    rows.states(texts.ids, texts.lengths, 2, all.data());
+    rows.states(texts.ids, texts.lengths, 2, all.data(), 3);
     std::size_t begin = 0;
     for (const std::int64_t& length : texts.lengths) {
       const auto tokens = static_cast<std::size_t>(length);

@@ -115,6 +115,68 @@ TEST(Embed, AnotherEncoderIsAnotherTask) {
   EXPECT_EQ(encoder_of(a.facts()).id(), a.id());
 }
 
+// A token per letter, each its own direction; "^" and "$" begin and end.
+class Letters final : public Adapter {
+ public:
+  std::vector<Prediction> answer(std::span<const Request> batch) override {
+    std::vector<Prediction> all;
+    for (const Request& request : batch) {
+      EXPECT_TRUE(request.question.wanted.tokens);
+      Prediction prediction{.key = request.key};
+      ++asked;
+      for (const std::string* text : {&request.question.text, &request.question.compared}) {
+        TokenStates states;
+        for (const char letter : "^" + *text + "$") {
+          states.ids.push_back(letter);
+          states.counted.push_back(letter != '^' && letter != '$');
+          for (const char other : {'a', 'b', 'c', 'd', 'x', '^', '$'})
+            states.values.push_back(letter == other ? 2.0F : 0.0F);
+        }
+        prediction.tokens.push_back(states);
+      }
+      if (mute) prediction.tokens.pop_back();
+      all.push_back(prediction);
+    }
+    return all;
+  }
+  int asked = 0;
+  bool mute = false;
+};
+
+TEST(Match, TokensOfEachPairOnceAndNoStatesInTheJournal) {
+  const TemporaryFolder place;
+  const store::RunFolder folder = store::RunFolder::locked(place.path() / "run");
+  const Matching matching({.model = "letters"}, outcomes());
+  Letters encoder;
+  encoder.mute = true;
+  EXPECT_EQ(match(matching, encoder, folder, kRun, {}).progress.failed, 4);
+  encoder.mute = false;
+  encoder.asked = 0;
+  EXPECT_TRUE(match(matching, encoder, folder, kRun, {}).complete);
+  EXPECT_EQ(encoder.asked, 4);  // what failed, and nothing twice
+  (void)match(matching, encoder, folder, kRun, {});
+  EXPECT_EQ(encoder.asked, 4);
+  EXPECT_LT(std::filesystem::file_size(folder.journal(kEmbeddings)), 6000U);
+
+  std::vector<Marked> all = marked(outcomes());
+  all[0].outcome.marks[1].answers[1].unscored_because = "not read";
+  add_bert_scores(all, matching.pairs(recorded_answers(folder, kRun, kEmbeddings)));
+  const auto values = [&](int sample, int scorer,
+                          int answer) -> const std::map<std::string, double>& {
+    return all[sample].outcome.marks[scorer].answers[answer].values;
+  };
+  EXPECT_DOUBLE_EQ(values(0, 0, 0).at("bertscore_precision"), 1);  // each letter is in the other
+  EXPECT_DOUBLE_EQ(values(0, 0, 0).at("bertscore_f"), 1);
+  EXPECT_DOUBLE_EQ(values(1, 0, 0).at("bertscore_recall"), 0);
+  EXPECT_DOUBLE_EQ(values(1, 0, 0).at("bertscore_f"), 0);
+  EXPECT_EQ(values(0, 1, 1).count("bertscore_f"), 0U);  // that scorer read no answer there
+  EXPECT_EQ(values(1, 0, 1).count("bertscore_f"), 0U);  // nothing was said
+  EXPECT_EQ(values(2, 0, 0).count("bertscore_f"), 0U);  // no reference
+  EXPECT_EQ(values(3, 0, 0).count("bertscore_f"), 0U);  // failed
+  // Four references: "abb", "c", "d", "a"; "a" is in two of them, "b" in one.
+  EXPECT_DOUBLE_EQ(values(0, 0, 0).at("bertscore_f_idf"), 1);
+}
+
 TEST(Cosine, KnownValuesAndEdges) {
   using metrics::cosine;
   const std::vector<float> a{3, 4}, b{4, 3}, huge{3e38F, 3e38F}, tiny{1e-38F, 1e-38F}, zero{0, 0};
