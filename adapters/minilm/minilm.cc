@@ -2,12 +2,12 @@
 // texts in and the states of their tokens out. Not here: pictures and questions; an encoder answers
 // none.
 #include <filesystem>
-#include <map>
 
 #include "adapters/minilm/sentence_encoder.h"
 #include "adapters/minilm/weights_folder.h"
 #include "harness/core/adapter.h"
 #include "harness/core/error.h"
+#include "harness/core/token_encoder.h"
 
 namespace looktwice::adapters {
 namespace {
@@ -38,7 +38,7 @@ std::filesystem::path folder_of(const Options& options) {
               "path=DIR names another sentence-transformers folder");
 }
 
-class MiniLm final : public Adapter {
+class MiniLm final : public Adapter, public TokenEncoder {
  public:
   MiniLm(const Options& options, const Setting& setting)
       : folder_(folder_of(options)),
@@ -59,15 +59,11 @@ class MiniLm final : public Adapter {
 
   std::vector<Prediction> answer(std::span<const Request> batch) override {
     std::vector<Prediction> all;
-    std::vector<std::string> texts, compared;
-    std::map<std::string_view, std::size_t> places;
+    std::vector<std::string> texts;
     for (const Request& request : batch) {
       Prediction prediction{.key = request.key};
       if (request.question.wanted.embedding) {
         texts.push_back(request.question.text);
-      } else if (request.question.wanted.tokens) {
-        for (const std::string* text : {&request.question.text, &request.question.compared})
-          if (places.try_emplace(*text, compared.size()).second) compared.push_back(*text);
       } else {
         prediction.status = Status::failed;
         prediction.error = "minilm gives embeddings of texts (`looktwice embed`), no answers";
@@ -76,16 +72,13 @@ class MiniLm final : public Adapter {
     }
     std::vector<std::vector<float>> found = encoder_.encode(texts);
     auto next = found.begin();
-    const std::vector<TokenStates> states = encoder_.token_states(compared, layer_);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const Question& question = batch[i].question;
-      if (all[i].status != Status::answered) continue;
-      if (question.wanted.embedding)
-        all[i].embedding = std::move(*next++);
-      else
-        all[i].tokens = {states[places.at(question.text)], states[places.at(question.compared)]};
-    }
+    for (Prediction& prediction : all)
+      if (prediction.status == Status::answered) prediction.embedding = std::move(*next++);
     return all;
+  }
+
+  std::vector<TokenStates> token_states(std::span<const std::string> texts) const override {
+    return encoder_.token_states(texts, layer_);
   }
 
   std::map<std::string, std::string> facts() const override {

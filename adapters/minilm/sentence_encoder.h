@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/core/sample.h"
+#include "harness/core/token_encoder.h"
 
 namespace looktwice::minilm {
 

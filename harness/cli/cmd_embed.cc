@@ -64,6 +64,10 @@ int embed(const EmbedCommand& options, const Context& context) {
       entry.make(arguments, {.batch_size = options.batch_size,
                              .threads = options.threads > 0 ? options.threads : available_threads(),
                              .device = options.device});
+  const auto* token_encoder = dynamic_cast<const TokenEncoder*>(adapter.get());
+  if (asked_for.tokens && !token_encoder)
+    throw Error(Kind::usage, "--similarity=bertscore: " + entry.name +
+                                 " gives no states of tokens; minilm does");
   setup.model_facts = adapter->facts();
   manifest.encoders[setup.id()] = setup.facts();
   store::write_whole(folder.manifest(), json_of(manifest));
@@ -80,10 +84,11 @@ int embed(const EmbedCommand& options, const Context& context) {
           line.show(tokens ? "comparing" : "embedding", p.done, p.samples, p.resumed,
                     p.failed > 0 ? std::to_string(p.failed) + " failed" : "");
         }};
-    const run::PredictResult result = tokens ? run::match(run::Matching(setup, outcomes), *adapter,
-                                                          folder, manifest.run, predict_options)
-                                             : run::embed(run::Embedding(setup, outcomes), *adapter,
-                                                          folder, manifest.run, predict_options);
+    const run::PredictResult result =
+        tokens ? run::match(run::Matching(setup, outcomes), *token_encoder, folder, manifest.run,
+                            predict_options)
+               : run::embed(run::Embedding(setup, outcomes), *adapter, folder, manifest.run,
+                            predict_options);
     line.finish();
     if (context.stop->asked()) {
       warn("stopped after " + std::to_string(result.progress.done) + " of " +

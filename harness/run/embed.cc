@@ -1,26 +1,34 @@
 #include "harness/run/embed.h"
 
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
+#include "harness/core/text.h"
 #include "metrics/text/bert_score.h"
 #include "metrics/text/cosine.h"
 
 namespace looktwice::run {
 namespace {
 
-// Each sample is one text, or two whose tokens are compared.
+// Each sample is one text, or two whose tokens are compared: the parts of the question then.
 class TextSuite final : public Suite {
  public:
   Loaded load(const Loading&) const override { return {}; }
   std::optional<Question> ask(const Sample& sample, std::span<const Turn> turns) const override {
     if (!turns.empty()) return {};
-    const std::string& text = sample.questions.front().text;
-    if (sample.questions.size() == 1) return Question{.text = text, .wanted = {.embedding = true}};
-    return Question{
-        .text = text, .compared = sample.questions.back().text, .wanted = {.tokens = true}};
+    Question question{.text = sample.questions.front().text, .wanted = {.embedding = true}};
+    if (sample.questions.size() > 1)
+      for (const SetQuestion& text : sample.questions)
+        question.parts.push_back({.kind = QuestionPart::Kind::text, .text = text.text});
+    return question;
   }
   Outcome mark(const Sample&, std::span<const Prediction>) const override { return {}; }
   Plan plan() const override { return {}; }
@@ -42,57 +50,104 @@ class EmbeddingsOnly final : public Outbox {
   Outbox& out_;
 };
 
-metrics::TokenMatches matches_of(const TokenCosines& text) {
-  return {.ids = text.ids, .best = text.best, .counted = text.counted};
-}
-
-// What is kept of the states of two texts.
-class MatchesOnly final : public Outbox {
- public:
-  explicit MatchesOnly(Outbox& out) : out_(out) {}
-  void push(Prediction prediction) override {
-    if (prediction.status == Status::answered) {
-      if (is_whole(prediction.tokens)) {
-        const TokenStates &a = prediction.tokens[0], &b = prediction.tokens[1];
-        TokenCosines of_a{.ids = a.ids, .counted = a.counted},
-            of_b{.ids = b.ids, .counted = b.counted};
-        metrics::best_matches(a.values, b.values, a.values.size() / a.ids.size(), of_a.best,
-                              of_b.best);
-        prediction.matches = {std::move(of_a), std::move(of_b)};
-      } else {
-        prediction.status = Status::failed;
-        prediction.error = "no states of tokens in the answer; minilm gives them";
-      }
-    }
-    prediction.tokens.clear();
-    out_.push(std::move(prediction));
-  }
-
- private:
-  static bool is_whole(const std::vector<TokenStates>& texts) {
-    if (texts.size() != 2) return false;
-    for (const TokenStates& text : texts)
-      if (text.ids.empty() || text.counted.size() != text.ids.size() || text.values.empty() ||
-          text.values.size() % text.ids.size() != 0 ||
-          text.values.size() / text.ids.size() != texts[0].values.size() / texts[0].ids.size())
-        return false;
-    return true;
-  }
-
-  Outbox& out_;
-};
-
-template <class Out>
 class Encoder final : public Adapter {
  public:
   explicit Encoder(Adapter& adapter) : adapter_(adapter) {}
   void serve(Inbox& inbox, Outbox& outbox) override {
-    Out out(outbox);
+    EmbeddingsOnly out(outbox);
     adapter_.serve(inbox, out);
   }
 
  private:
   Adapter& adapter_;
+};
+
+// What the journal keeps of a pair, as the text of a reply: for both texts "id:counted:bits ..." of
+// each token, the bits of its best cosine as 8 hex digits; a line each.
+std::string text_of(const metrics::TokenMatches& matches) {
+  std::string text;
+  char word[32];
+  for (std::size_t i = 0; i < matches.ids.size(); ++i) {
+    std::snprintf(word, sizeof word, "%s%d:%d:%08x", i > 0 ? " " : "", matches.ids[i],
+                  matches.counted[i] ? 1 : 0, std::bit_cast<std::uint32_t>(matches.best[i]));
+    text += word;
+  }
+  return text;
+}
+
+// Nothing when the line is not of that form.
+std::optional<metrics::TokenMatches> matches_in(std::string_view line) {
+  metrics::TokenMatches matches;
+  const auto number = [&](auto& value, int base, char after) {
+    const auto [end, fault] = std::from_chars(line.data(), line.data() + line.size(), value, base);
+    if (fault != std::errc{}) return false;
+    line.remove_prefix(static_cast<std::size_t>(end - line.data()));
+    if (line.empty()) return after == ' ';
+    if (line.front() != after) return false;
+    line.remove_prefix(1);
+    return true;
+  };
+  while (!line.empty()) {
+    std::int32_t id = 0, counted = 0;
+    std::uint32_t bits = 0;
+    if (!number(id, 10, ':') || !number(counted, 10, ':') || !number(bits, 16, ' ')) return {};
+    matches.ids.push_back(id);
+    matches.counted.push_back(counted != 0);
+    matches.best.push_back(std::bit_cast<float>(bits));
+    if (!std::isfinite(matches.best.back())) return {};
+  }
+  if (matches.ids.empty()) return {};
+  return matches;
+}
+
+// Each distinct text of a batch goes to the encoder once; states live until the pairs are compared.
+class Matcher final : public Adapter {
+ public:
+  explicit Matcher(const TokenEncoder& encoder) : encoder_(encoder) {}
+  void serve(Inbox& inbox, Outbox& outbox) override {
+    serve_in_batches(*this, kPairs, inbox, outbox);
+  }
+  std::vector<Prediction> answer(std::span<const Request> batch) override {
+    std::map<std::string_view, std::size_t> places;
+    std::vector<std::string> texts;
+    for (const Request& request : batch)
+      for (const QuestionPart& part : request.question.parts)
+        if (places.try_emplace(part.text, texts.size()).second) texts.push_back(part.text);
+    const std::vector<TokenStates> states = encoder_.token_states(texts);
+    LOOKTWICE_CHECK(states.size() == texts.size());
+    std::vector<Prediction> all;
+    for (const Request& request : batch) {
+      const auto& parts = request.question.parts;
+      all.push_back(compared(request.key, states[places.at(parts[0].text)],
+                             states[places.at(parts[1].text)]));
+    }
+    return all;
+  }
+
+ private:
+  static constexpr int kPairs = 64;
+
+  static Prediction compared(const std::string& key, const TokenStates& a, const TokenStates& b) {
+    Prediction prediction{.key = key};
+    const std::size_t width = a.ids.empty() ? 0 : a.values.size() / a.ids.size();
+    const auto is_whole = [&](const TokenStates& text) {
+      return width > 0 && !text.ids.empty() && text.counted.size() == text.ids.size() &&
+             text.values.size() == width * text.ids.size() &&
+             std::ranges::all_of(text.values, [](float value) { return std::isfinite(value); });
+    };
+    if (!is_whole(a) || !is_whole(b)) {
+      prediction.status = Status::failed;
+      prediction.error = "the encoder's states of tokens are not whole or not finite";
+      return prediction;
+    }
+    metrics::TokenMatches of_a{.ids = a.ids, .counted = a.counted},
+        of_b{.ids = b.ids, .counted = b.counted};
+    metrics::best_matches(a.values, b.values, width, of_a.best, of_b.best);
+    prediction.text = text_of(of_a) + "\n" + text_of(of_b);
+    return prediction;
+  }
+
+  const TokenEncoder& encoder_;
 };
 
 bool is_compared(const Answer& answer) {
@@ -163,7 +218,7 @@ std::map<std::string, std::vector<float>, std::less<>> Embedding::embeddings(
 PredictResult embed(const Embedding& embedding, Adapter& adapter, const store::RunFolder& folder,
                     const std::string& run, PredictOptions options) {
   options.journal = kEmbeddings;
-  Encoder<EmbeddingsOnly> encoder(adapter);
+  Encoder encoder(adapter);
   return predict({&embedding.task(), 1}, encoder, nullptr, folder, run, options);
 }
 
@@ -191,21 +246,30 @@ Matching::Pairs Matching::pairs(const Answers& records) const {
     const auto found = records.find(request_key(task_, sample, 0));
     if (found == records.end()) continue;
     const Prediction& reply = found->second.prediction;
-    if (reply.status == Status::answered && reply.matches.size() == 2)
-      all[{sample.questions[0].text, sample.questions[1].text}] = reply.matches;
+    if (reply.status != Status::answered) continue;
+    const std::size_t end = std::min(reply.text.find('\n'), reply.text.size());
+    auto answer = matches_in(std::string_view(reply.text).substr(0, end));
+    auto reference =
+        matches_in(std::string_view(reply.text).substr(std::min(end + 1, reply.text.size())));
+    if (!answer || !reference)
+      throw Error(Kind::data, "embeddings.jsonl: key " + printable(reply.key, 40) +
+                                  ": 'text': expected two lines of id:counted:bits");
+    all[{sample.questions[0].text, sample.questions[1].text}] = {std::move(*answer),
+                                                                 std::move(*reference)};
   }
   return all;
 }
 
-PredictResult match(const Matching& matching, Adapter& adapter, const store::RunFolder& folder,
-                    const std::string& run, PredictOptions options) {
+PredictResult match(const Matching& matching, const TokenEncoder& encoder,
+                    const store::RunFolder& folder, const std::string& run,
+                    PredictOptions options) {
   options.journal = kEmbeddings;
-  Encoder<MatchesOnly> encoder(adapter);
-  return predict({&matching.task(), 1}, encoder, nullptr, folder, run, options);
+  Matcher matcher(encoder);
+  return predict({&matching.task(), 1}, matcher, nullptr, folder, run, options);
 }
 
 void add_bert_scores(std::vector<Marked>& marked, const Matching::Pairs& pairs) {
-  const auto found = [&](const Answer& answer) -> const std::vector<TokenCosines>* {
+  const auto found = [&](const Answer& answer) -> const Matching::Pair* {
     const auto pair = pairs.find({answer.text, answer.reference});
     return pair == pairs.end() ? nullptr : &pair->second;
   };
@@ -213,15 +277,15 @@ void add_bert_scores(std::vector<Marked>& marked, const Matching::Pairs& pairs) 
   metrics::TokenRarity rarity;
   for (const Marked& one : marked)
     for (const Answer& answer : one.outcome.answers)
-      if (const auto* matches = found(answer)) rarity.add((*matches)[1].ids);
+      if (const auto* pair = found(answer)) rarity.add(pair->reference.ids);
   for (Marked& one : marked)
     for (Mark& mark : one.outcome.marks)
       for (std::size_t i = 0; i < mark.answers.size(); ++i) {
-        const auto* matches = found(one.outcome.answers[i]);
-        if (!matches || !mark.answers[i].unscored_because.empty()) continue;
-        const auto text = matches_of((*matches)[0]), reference = matches_of((*matches)[1]);
+        const auto* pair = found(one.outcome.answers[i]);
+        if (!pair || !mark.answers[i].unscored_because.empty()) continue;
         for (const bool by_rarity : {false, true}) {
-          const auto score = metrics::bert_score(text, reference, by_rarity ? &rarity : nullptr);
+          const auto score =
+              metrics::bert_score(pair->answer, pair->reference, by_rarity ? &rarity : nullptr);
           if (!score) continue;
           const std::string idf = by_rarity ? "_idf" : "";
           mark.answers[i].values["bertscore_f" + idf] = score->f;

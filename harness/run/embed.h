@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "harness/core/adapter.h"
+#include "harness/core/token_encoder.h"
 #include "harness/run/mark.h"
 #include "harness/run/predict.h"
 #include "harness/run/task.h"
+#include "metrics/text/bert_score.h"
 
 namespace looktwice::run {
 
@@ -55,7 +57,10 @@ class Matching {
   const Task& task() const { return task_; }
   std::size_t size() const { return task_.samples.size(); }
   // Answer and reference -> what their tokens found, of those that a journal has.
-  using Pairs = std::map<std::pair<std::string, std::string>, std::vector<TokenCosines>>;
+  struct Pair {
+    metrics::TokenMatches answer = {}, reference = {};
+  };
+  using Pairs = std::map<std::pair<std::string, std::string>, Pair>;
   Pairs pairs(const Answers& records) const;
 
  private:
@@ -66,9 +71,9 @@ class Matching {
 PredictResult embed(const Embedding& embedding, Adapter& adapter, const store::RunFolder& folder,
                     const std::string& run, PredictOptions options);
 
-// The same for pairs of texts.
-PredictResult match(const Matching& matching, Adapter& adapter, const store::RunFolder& folder,
-                    const std::string& run, PredictOptions options);
+// The same for pairs of texts; a pair whose states cannot be compared has failed.
+PredictResult match(const Matching& matching, const TokenEncoder& encoder,
+                    const store::RunFolder& folder, const std::string& run, PredictOptions options);
 
 // Puts BERTScore of each answer and its reference into the marks: "bertscore_f", "_precision" and
 // "_recall", and each with "_idf", whose weights are of the references of these answers.

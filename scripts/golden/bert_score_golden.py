@@ -14,6 +14,7 @@ import random
 import sys
 
 import torch
+from transformers import MPNetTokenizer
 from bert_score.utils import bert_cos_score_idf, get_idf_dict, get_model, get_tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -36,8 +37,10 @@ def pairs():
 
 def rows(folder, layer, made):
     """[P, R, F] of each pair, then the same with IDF; 0 for what is no number."""
-    model, tokenizer = get_model(str(folder), layer), get_tokenizer(str(folder), False)
-    longest = model.config.max_position_embeddings - (2 if "mpnet" in str(folder) else 0)
+    is_mpnet = "mpnet" in str(folder)  # its folder is not written as the slow tokenizer reads it
+    model = get_model(str(folder), layer)
+    tokenizer = MPNetTokenizer(str(folder / "vocab.txt"), unk_token="[UNK]") if is_mpnet else get_tokenizer(str(folder), False)
+    longest = model.config.max_position_embeddings - (2 if is_mpnet else 0)
     tokenizer.model_max_length = min(tokenizer.model_max_length, longest)
     plain = dict.fromkeys(range(len(tokenizer)), 1.0)
     plain[tokenizer.sep_token_id] = plain[tokenizer.cls_token_id] = 0
