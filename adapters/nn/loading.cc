@@ -70,6 +70,15 @@ at::Tensor Loading::take(const std::string& name, const weights::Shape& shape,
   return held.to(device_, held.is_floating_point() ? type : held.scalar_type());
 }
 
+at::Tensor Loading::take_narrow(const std::string& name, const weights::Shape& shape) {
+  const weights::TensorBytes* found = checkpoint_.find(name);
+  const bool narrow =
+      found && device_.is_cpu() && type_ == at::kFloat &&
+      (found->type == weights::NumberType::bf16 || found->type == weights::NumberType::f16);
+  if (!narrow) return take(name, shape);
+  return take(name, shape, kTypes[static_cast<std::size_t>(found->type)]);
+}
+
 weights::Shape Loading::shape_of(const std::string& name) {
   const weights::TensorBytes* found = checkpoint_.find(name);
   if (!found) missing_.insert(name);

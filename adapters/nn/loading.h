@@ -27,6 +27,10 @@ class Loading {
   // Undefined when it cannot be had; so finish() before anything is computed.
   at::Tensor take(const std::string& name, const weights::Shape& shape);
   at::Tensor take(const std::string& name, const weights::Shape& shape, at::ScalarType type);
+  // For products that widen their weights as they read them: on the CPU a tensor that the file
+  // holds in fewer bits than asked for stays so (bf16 or fp16 for fp32: the same numbers in half
+  // the memory). Else as take().
+  at::Tensor take_narrow(const std::string& name, const weights::Shape& shape);
   // The shape in the file; empty when there is no such tensor, which is noted as missing.
   weights::Shape shape_of(const std::string& name);
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "adapters/nn/decoder_rows.h"
 #include "adapters/nn/layers.h"
 #include "adapters/nn/row_products.h"
 #include "harness/core/error.h"
@@ -17,8 +18,8 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kFewRows =
-    8;  // above, turning bf16 weights to fp32 for a matrix product is cheaper
+// More make a matrix product cheaper, for which narrow weights become fp32 first.
+constexpr std::int64_t kFewRows = 16;
 
 // What the layers need of one call, the same for all of them.
 struct Turn {
@@ -32,21 +33,35 @@ WeightBits bits_of(at::ScalarType type) {
                                  : WeightBits::fp16;
 }
 
-// x [n, in] in the compute type.
-Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (x.is_cuda() || (x.size(0) > kFewRows && weight.scalar_type() == x.scalar_type()))
-    return at::linear(x, weight, bias);
-  if (x.size(0) > kFewRows) return at::linear(x, weight.to(at::kFloat), bias);
+RowMatrix matrix_of(const Linear& linear, float* y = nullptr) {
+  return {.weight = linear.weight.const_data_ptr(),
+          .bits = bits_of(linear.weight.scalar_type()),
+          .bias = linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr,
+          .out = linear.weight.size(0),
+          .y = y};
+}
+
+// Room for one matrix in fp32; the same for all of a call, since fresh memory costs as much as what
+// is done in it.
+using Scratch = Tensor;
+
+// x [n, in] in the compute type. Narrow weights on the CPU are widened, which loses nothing.
+Tensor product(const Tensor& x, const Linear& linear, Scratch& scratch) {
+  const Tensor& weight = linear.weight;
+  if (weight.scalar_type() == x.scalar_type() && (x.is_cuda() || x.size(0) > kFewRows))
+    return at::linear(x, weight, linear.bias);
+  if (x.size(0) > kFewRows) {
+    if (!scratch.defined() || scratch.numel() < weight.numel())
+      scratch = at::empty({weight.numel()}, x.options());
+    widen(weight.const_data_ptr(), bits_of(weight.scalar_type()), weight.numel(),
+          scratch.mutable_data_ptr<float>());
+    return at::linear(x, scratch.narrow(0, 0, weight.numel()).view(weight.sizes()), linear.bias);
+  }
   const Tensor rows = x.contiguous();
   Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
-  row_products(rows.const_data_ptr<float>(), x.size(0), weight.const_data_ptr(),
-               bits_of(weight.scalar_type()),
-               bias.defined() ? bias.const_data_ptr<float>() : nullptr, weight.size(0),
-               weight.size(1), y.mutable_data_ptr<float>());
+  row_products(rows.const_data_ptr<float>(), x.size(0), weight.size(1),
+               {{matrix_of(linear, y.mutable_data_ptr<float>())}});
   return y;
-}
-Tensor product(const Tensor& x, const Linear& linear) {
-  return product(x, linear.weight, linear.bias);
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
@@ -192,21 +207,21 @@ struct Qwen2::Parts {
     return {on_device(angles.cos()), on_device(angles.sin())};
   }
 
-  Tensor mlp(const Layer& layer, const Tensor& x) const {
+  Tensor mlp(const Layer& layer, const Tensor& x, Scratch& scratch) const {
     const Tensor normed = rms_norm(x, layer.attention_norm, config.rms_eps);
-    return product(at::silu(product(normed, layer.gate)).mul_(product(normed, layer.up)),
-                   layer.down);
+    Tensor gates = product(normed, layer.gate, scratch);
+    return product(at::silu_(gates).mul_(product(normed, layer.up, scratch)), layer.down, scratch);
   }
 
   struct Heads {
     Tensor q, k, v;  // [n, heads, size], turned
   };
-  Heads heads_of(const Layer& layer, const Tensor& x, const Turn& turn) const {
+  Heads heads_of(const Layer& layer, const Tensor& x, const Turn& turn, Scratch& scratch) const {
     const std::int64_t n = x.size(0), size = config.head_size();
     const Tensor normed = rms_norm(x, layer.input_norm, config.rms_eps);
-    return {rotated(product(normed, layer.q).view({n, config.heads, size}), turn),
-            rotated(product(normed, layer.k).view({n, config.kv_heads, size}), turn),
-            product(normed, layer.v).view({n, config.kv_heads, size})};
+    return {rotated(product(normed, layer.q, scratch).view({n, config.heads, size}), turn),
+            rotated(product(normed, layer.k, scratch).view({n, config.kv_heads, size}), turn),
+            product(normed, layer.v, scratch).view({n, config.kv_heads, size})};
   }
 
   // Many tokens of one text: q [n, heads, size], keys and values [kv_heads, total, size].
@@ -244,23 +259,98 @@ struct Qwen2::Parts {
     const std::int64_t n = embeds.size(0), before = cache.length_;
     cache.reserve(before + n);
     const Turn turned = turn(positions);
+    Scratch scratch;
     Tensor x = embeds.to(options());
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const Layer& layer = layers[i];
-      const Heads heads = heads_of(layer, x, turned);
+      const Heads heads = heads_of(layer, x, turned, scratch);
       cache.keys_[i].narrow(1, before, n).copy_(heads.k.transpose(0, 1));
       cache.values_[i].narrow(1, before, n).copy_(heads.v.transpose(0, 1));
       const Tensor mixed = attended(heads.q, cache.keys_[i].narrow(1, 0, before + n),
                                     cache.values_[i].narrow(1, 0, before + n));
-      x = x + product(mixed, layer.o);
+      x = x + product(mixed, layer.o, scratch);
       // The last layer's second half is needed for the last token only.
       if (i + 1 == layers.size() && !outputs) x = x.narrow(0, n - 1, 1);
-      x = x + mlp(layer, x);
+      x = x + mlp(layer, x, scratch);
       if (outputs) outputs->push_back(x);
     }
     cache.length_ = before + n;
     cache.next_position_ = positions.max().item<std::int64_t>() + 1;
     return rms_norm(x, norm, config.rms_eps);
+  }
+
+  // One more token each, x [texts, hidden]; on a GPU.
+  Tensor next_by_tensors(std::span<KvCache* const> texts, Tensor x, const Turn& turned) const {
+    Scratch scratch;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const Layer& layer = layers[i];
+      const Heads heads = heads_of(layer, x, turned, scratch);
+      std::vector<Tensor> mixed;
+      for (std::size_t t = 0; t < texts.size(); ++t) {
+        KvCache& text = *texts[t];
+        const auto row = static_cast<std::int64_t>(t);
+        text.keys_[i].select(1, text.length_).copy_(heads.k[row]);
+        text.values_[i].select(1, text.length_).copy_(heads.v[row]);
+        mixed.push_back(attended_by_one(heads.q[row], text.keys_[i].narrow(1, 0, text.length_ + 1),
+                                        text.values_[i].narrow(1, 0, text.length_ + 1)));
+      }
+      x = x + product(at::stack(mixed), layer.o, scratch);
+      x = x + mlp(layer, x, scratch);
+    }
+    return x;
+  }
+
+  // The same on the CPU, where LibTorch's own cost of some 25 operations a layer would be felt.
+  Tensor next_by_rows(std::span<KvCache* const> texts, const Tensor& embeds,
+                      const Turn& turned) const {
+    const std::int64_t n = embeds.size(0), hidden = config.hidden, size = config.head_size();
+    const HeadShape shape{.heads = config.heads, .kv_heads = config.kv_heads, .size = size};
+    const auto room = [&](std::int64_t width) { return at::empty({n, width}, options()); };
+    const auto eps = static_cast<float>(config.rms_eps);
+    Tensor sums = embeds.clone(at::MemoryFormat::Contiguous), normed = room(hidden),
+           queries = room(config.heads * size), mixed = room(config.heads * size),
+           keys = room(config.kv_heads * size), values = room(config.kv_heads * size),
+           gated = room(config.intermediate);
+    float *x = sums.mutable_data_ptr<float>(), *y = normed.mutable_data_ptr<float>(),
+          *q = queries.mutable_data_ptr<float>(), *a = mixed.mutable_data_ptr<float>(),
+          *k = keys.mutable_data_ptr<float>(), *v = values.mutable_data_ptr<float>(),
+          *g = gated.mutable_data_ptr<float>();
+    const float *cos = turned.cos.const_data_ptr<float>(),
+                *sin = turned.sin.const_data_ptr<float>();
+    std::vector<Glance> glances(texts.size());
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const Layer& layer = layers[i];
+      rms_norm_rows(x, n, hidden, layer.input_norm.const_data_ptr<float>(), eps, y);
+      const RowMatrix matrices[] = {matrix_of(layer.q, q), matrix_of(layer.k, k),
+                                    matrix_of(layer.v, v)};
+      row_products(y, n, hidden, matrices);
+      rotate_rows(q, n, config.heads, size, cos, sin);
+      rotate_rows(k, n, config.kv_heads, size, cos, sin);
+      for (std::size_t t = 0; t < texts.size(); ++t) {
+        KvCache& text = *texts[t];
+        float *own_keys = text.keys_[i].mutable_data_ptr<float>(),
+              *own_values = text.values_[i].mutable_data_ptr<float>();
+        const std::int64_t places = text.keys_[i].size(1), row = static_cast<std::int64_t>(t);
+        for (std::int64_t kv = 0; kv < config.kv_heads; ++kv) {
+          const std::int64_t from = (row * config.kv_heads + kv) * size,
+                             to = (kv * places + text.length_) * size;
+          std::copy_n(k + from, size, own_keys + to);
+          std::copy_n(v + from, size, own_values + to);
+        }
+        glances[t] = {.q = q + row * config.heads * size,
+                      .keys = own_keys,
+                      .values = own_values,
+                      .room = places,
+                      .length = text.length_ + 1,
+                      .y = a + row * config.heads * size};
+      }
+      attend(glances, shape);
+      row_products(a, n, config.heads * size, {{matrix_of(layer.o, x)}}, true);
+      rms_norm_rows(x, n, hidden, layer.attention_norm.const_data_ptr<float>(), eps, y);
+      gated_products(y, n, hidden, matrix_of(layer.gate), matrix_of(layer.up), g);
+      row_products(g, n, config.intermediate, {{matrix_of(layer.down, x)}}, true);
+    }
+    return sums;
   }
 };
 
@@ -275,7 +365,7 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows)
     return loading.take(name, {length}, parts.compute);
   };
   const auto matrix = [&](const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
-    Linear made{.weight = loading.take(name + ".weight", {out, in})};
+    Linear made{.weight = loading.take_narrow(name + ".weight", {out, in})};
     if (bias) made.bias = vector(name + ".bias", out);
     return made;
   };
@@ -286,10 +376,10 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows)
   const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
   const bool tied = config.tied || !loading.has(head);
   const std::int64_t rows = rows_of(embedding);
-  parts.embedding = loading.take(embedding, {rows, hidden});
+  parts.embedding = loading.take_narrow(embedding, {rows, hidden});
   // A tied head that is stored nevertheless is not looked at, as in the official code.
   if (tied) loading.ignore(head);
-  parts.head = tied ? parts.embedding : loading.take(head, {rows_of(head), hidden});
+  parts.head = tied ? parts.embedding : loading.take_narrow(head, {rows_of(head), hidden});
   parts.norm = vector("model.norm.weight", hidden);
   for (std::int64_t i = 0; i < config.layers; ++i) {
     const std::string at = "model.layers." + std::to_string(i) + ".";
@@ -389,22 +479,7 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
                                    .unsqueeze(0)
                                    .expand({parts.config.mrope_section.empty() ? 1 : 3, -1}));
   Tensor x = embedded(ids);
-  for (std::size_t i = 0; i < parts.layers.size(); ++i) {
-    const Layer& layer = parts.layers[i];
-    const Parts::Heads heads = parts.heads_of(layer, x, turn);
-    std::vector<Tensor> mixed;
-    for (std::size_t t = 0; t < texts.size(); ++t) {
-      KvCache& text = *texts[t];
-      const auto row = static_cast<std::int64_t>(t);
-      text.keys_[i].select(1, text.length_).copy_(heads.k[row]);
-      text.values_[i].select(1, text.length_).copy_(heads.v[row]);
-      mixed.push_back(parts.attended_by_one(heads.q[row],
-                                            text.keys_[i].narrow(1, 0, text.length_ + 1),
-                                            text.values_[i].narrow(1, 0, text.length_ + 1)));
-    }
-    x = x + product(at::stack(mixed), layer.o);
-    x = x + parts.mlp(layer, x);
-  }
+  x = x.is_cuda() ? parts.next_by_tensors(texts, x, turn) : parts.next_by_rows(texts, x, turn);
   for (KvCache* text : texts) {
     ++text->length_;
     ++text->next_position_;
@@ -415,7 +490,9 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
 Tensor Qwen2::logits(const Tensor& hidden) const {
   const c10::InferenceMode inference;
   const Tensor rows = hidden.dim() == 1 ? hidden.unsqueeze(0) : hidden;
-  const Tensor scores = product(rows, parts_->head, {}).to(at::Device(at::kCPU), at::kFloat);
+  Scratch scratch;
+  const Tensor scores =
+      product(rows, {.weight = parts_->head}, scratch).to(at::Device(at::kCPU), at::kFloat);
   return hidden.dim() == 1 ? scores.squeeze(0) : scores;
 }
 

@@ -1,7 +1,8 @@
 // The decoder of Qwen2, which LLaVA-OneVision and Qwen2.5-VL share: grouped-query attention with
 // biases on q, k and v, rotary positions, RMSNorm, SwiGLU. Positions are an input: [n], or [3, n]
 // (time, height, width) where `mrope_section` divides the frequencies among three axes.
-// On the CPU all arithmetic is fp32, whatever type the weights have; on a GPU it has theirs.
+// On the CPU all arithmetic is fp32, whatever type the weights have, and weights stay as narrow as
+// they are stored when that is the same numbers; on a GPU all is of the type asked for.
 // Not here: pictures, prompts, choosing tokens (sampling.h), batches over time (generate.h).
 // Source: transformers 4.51, models/qwen2 and models/qwen2_5_vl, with exact fp32 rotary tables.
 #pragma once

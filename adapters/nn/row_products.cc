@@ -5,40 +5,62 @@
 #include <c10/util/Half.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <vector>
 
 #if defined(__x86_64__)
+// GCC 12 takes the undefined registers in its own AVX-512 headers for mistakes (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 #define LOOKTWICE_X86 1
 #define LOOKTWICE_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define LOOKTWICE_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
 #endif
 
 namespace looktwice::nn {
 namespace {
 
-struct Product {
+// Outputs [from, to) of one matrix for all rows; y[rows][stride], its first column that of `from`.
+struct Job {
   const float* x = nullptr;
+  std::int64_t rows = 0, in = 0;
   const void* weight = nullptr;
   const float* bias = nullptr;
+  std::int64_t from = 0, to = 0;
   float* y = nullptr;
-  std::int64_t rows = 0, out = 0, in = 0;
+  std::int64_t stride = 0;
+  bool add = false;
+
+  void put(std::int64_t row, std::int64_t o, float sum) const {
+    float& place = y[row * stride + o - from];
+    sum += bias ? bias[o] : 0;
+    place = add ? place + sum : sum;
+  }
 };
+using Loop = void (*)(const Job&);
 
 template <class Weight>
-void plain(const Product& p, std::int64_t from, std::int64_t to) {
-  const auto* weight = static_cast<const Weight*>(p.weight);
-  for (std::int64_t o = from; o < to; ++o)
-    for (std::int64_t row = 0; row < p.rows; ++row) {
+void plain(const Job& job) {
+  const auto* weight = static_cast<const Weight*>(job.weight);
+  for (std::int64_t o = job.from; o < job.to; ++o)
+    for (std::int64_t row = 0; row < job.rows; ++row) {
       float sum = 0;
-      for (std::int64_t i = 0; i < p.in; ++i)
-        sum += p.x[row * p.in + i] * static_cast<float>(weight[o * p.in + i]);
-      p.y[row * p.out + o] = sum + (p.bias ? p.bias[o] : 0);
+      for (std::int64_t i = 0; i < job.in; ++i)
+        sum += job.x[row * job.in + i] * static_cast<float>(weight[o * job.in + i]);
+      job.put(row, o, sum);
     }
 }
 
-using Part = void (*)(const Product&, std::int64_t, std::int64_t);
+template <class Weight>
+void widen_plain(const Weight* from, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(from[i]);
+}
 
 #ifdef LOOKTWICE_X86
+constexpr int kOuts = 4;  // outputs at once: as many streams of memory, and one load of x for all
+
 LOOKTWICE_AVX2 inline __m256 eight(const float* w) {
   return _mm256_loadu_ps(w);
 }
@@ -55,120 +77,252 @@ LOOKTWICE_AVX2 inline float total(__m256 v) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-// Row blocks of n: the weights of one output stay in registers for all of them.
-template <class Weight, int n>
-LOOKTWICE_AVX2 void block(const Product& p, std::int64_t row, std::int64_t o) {
-  const Weight* w = static_cast<const Weight*>(p.weight) + o * p.in;
-  const float* x = p.x + row * p.in;
-  __m256 sum[n][4];
-  for (int r = 0; r < n; ++r)
-    for (int k = 0; k < 4; ++k) sum[r][k] = _mm256_setzero_ps();
+// The block of weights after this one, a cache line at a time; past the end it is a hint that does
+// nothing.
+template <class Weight>
+LOOKTWICE_AVX2 inline void ask_for(const Weight* weight, std::int64_t ahead) {
+  _mm_prefetch(reinterpret_cast<const char*>(weight + ahead), _MM_HINT_T0);
+}
+
+template <class Weight, int rows, int outs>
+LOOKTWICE_AVX2 void block_avx2(const Job& job, std::int64_t row, std::int64_t o) {
+  constexpr std::int64_t kLine = 64 / sizeof(Weight);
+  const std::int64_t in = job.in;
+  const Weight* w = static_cast<const Weight*>(job.weight) + o * in;
+  const float* x = job.x + row * in;
+  __m256 sum[rows][outs];
+  for (auto& sums : sum)
+    for (__m256& one : sums) one = _mm256_setzero_ps();
   std::int64_t i = 0;
-  for (; i + 32 <= p.in; i += 32)
-    for (int k = 0; k < 4; ++k) {
-      const __m256 weight = eight(w + i + 8 * k);
-      for (int r = 0; r < n; ++r)
-        sum[r][k] = _mm256_fmadd_ps(weight, _mm256_loadu_ps(x + r * p.in + i + 8 * k), sum[r][k]);
+  for (; i + kLine <= in; i += kLine) {
+    for (int k = 0; k < outs; ++k) ask_for(w + k * in + i, outs * in);
+    for (std::int64_t part = i; part < i + kLine; part += 8)
+      for (int k = 0; k < outs; ++k) {
+        const __m256 weight = eight(w + k * in + part);
+        for (int r = 0; r < rows; ++r)
+          sum[r][k] = _mm256_fmadd_ps(weight, _mm256_loadu_ps(x + r * in + part), sum[r][k]);
+      }
+  }
+  for (; i + 8 <= in; i += 8)
+    for (int k = 0; k < outs; ++k) {
+      const __m256 weight = eight(w + k * in + i);
+      for (int r = 0; r < rows; ++r)
+        sum[r][k] = _mm256_fmadd_ps(weight, _mm256_loadu_ps(x + r * in + i), sum[r][k]);
     }
-  for (; i + 8 <= p.in; i += 8) {
-    const __m256 weight = eight(w + i);
-    for (int r = 0; r < n; ++r)
-      sum[r][0] = _mm256_fmadd_ps(weight, _mm256_loadu_ps(x + r * p.in + i), sum[r][0]);
-  }
-  for (int r = 0; r < n; ++r) {
-    float made = total(
-        _mm256_add_ps(_mm256_add_ps(sum[r][0], sum[r][1]), _mm256_add_ps(sum[r][2], sum[r][3])));
-    for (std::int64_t j = i; j < p.in; ++j) made += x[r * p.in + j] * static_cast<float>(w[j]);
-    p.y[(row + r) * p.out + o] = made + (p.bias ? p.bias[o] : 0);
-  }
+  for (int r = 0; r < rows; ++r)
+    for (int k = 0; k < outs; ++k) {
+      float made = total(sum[r][k]);
+      for (std::int64_t j = i; j < in; ++j)  // one rounding, whatever the compiler unrolls
+        made = __builtin_fmaf(x[r * in + j], static_cast<float>(w[k * in + j]), made);
+      job.put(row + r, o + k, made);
+    }
+}
+
+template <class Weight, int outs>
+LOOKTWICE_AVX2 void outs_avx2(const Job& job, std::int64_t o) {
+  constexpr int kRows = 2;  // eight sums, and registers to spare
+  std::int64_t row = 0;
+  for (; row + kRows <= job.rows; row += kRows) block_avx2<Weight, kRows, outs>(job, row, o);
+  if (row < job.rows) block_avx2<Weight, 1, outs>(job, row, o);
 }
 
 template <class Weight>
-LOOKTWICE_AVX2 void wide(const Product& p, std::int64_t from, std::int64_t to) {
-  for (std::int64_t o = from; o < to; ++o) {
-    std::int64_t row = 0;
-    for (; row + 2 <= p.rows; row += 2) block<Weight, 2>(p, row, o);
-    if (row < p.rows) block<Weight, 1>(p, row, o);
+LOOKTWICE_AVX2 void wide_avx2(const Job& job) {
+  std::int64_t o = job.from;
+  for (; o + kOuts <= job.to; o += kOuts) outs_avx2<Weight, kOuts>(job, o);
+  for (; o < job.to; ++o) outs_avx2<Weight, 1>(job, o);
+}
+
+template <class Weight>
+LOOKTWICE_AVX2 void widen_avx2(const Weight* from, std::int64_t count, float* to) {
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) _mm256_storeu_ps(to + i, eight(from + i));
+  widen_plain(from + i, count - i, to + i);
+}
+
+LOOKTWICE_AVX512 inline __m512 sixteen(const float* w) {
+  return _mm512_loadu_ps(w);
+}
+LOOKTWICE_AVX512 inline __m512 sixteen(const c10::BFloat16* w) {
+  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+LOOKTWICE_AVX512 inline __m512 sixteen(const c10::Half* w) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+}
+
+template <class Weight, int rows, int outs>
+LOOKTWICE_AVX512 void block_avx512(const Job& job, std::int64_t row, std::int64_t o) {
+  constexpr std::int64_t kLine = 64 / sizeof(Weight);
+  const std::int64_t in = job.in;
+  const Weight* w = static_cast<const Weight*>(job.weight) + o * in;
+  const float* x = job.x + row * in;
+  __m512 sum[rows][outs];
+  for (auto& sums : sum)
+    for (__m512& one : sums) one = _mm512_setzero_ps();
+  std::int64_t i = 0;
+  for (; i + kLine <= in; i += kLine) {
+    for (int k = 0; k < outs; ++k) ask_for(w + k * in + i, outs * in);
+    for (std::int64_t part = i; part < i + kLine; part += 16)
+      for (int k = 0; k < outs; ++k) {
+        const __m512 weight = sixteen(w + k * in + part);
+        for (int r = 0; r < rows; ++r)
+          sum[r][k] = _mm512_fmadd_ps(weight, _mm512_loadu_ps(x + r * in + part), sum[r][k]);
+      }
   }
+  for (; i + 16 <= in; i += 16)
+    for (int k = 0; k < outs; ++k) {
+      const __m512 weight = sixteen(w + k * in + i);
+      for (int r = 0; r < rows; ++r)
+        sum[r][k] = _mm512_fmadd_ps(weight, _mm512_loadu_ps(x + r * in + i), sum[r][k]);
+    }
+  for (int r = 0; r < rows; ++r)
+    for (int k = 0; k < outs; ++k) {
+      float made = _mm512_reduce_add_ps(sum[r][k]);
+      for (std::int64_t j = i; j < in; ++j)  // one rounding, whatever the compiler unrolls
+        made = __builtin_fmaf(x[r * in + j], static_cast<float>(w[k * in + j]), made);
+      job.put(row + r, o + k, made);
+    }
+}
+
+template <class Weight, int outs>
+LOOKTWICE_AVX512 void outs_avx512(const Job& job, std::int64_t o) {
+  std::int64_t row = 0;
+  for (; row + 4 <= job.rows; row += 4) block_avx512<Weight, 4, outs>(job, row, o);
+  for (; row + 2 <= job.rows; row += 2) block_avx512<Weight, 2, outs>(job, row, o);
+  if (row < job.rows) block_avx512<Weight, 1, outs>(job, row, o);
+}
+
+template <class Weight>
+LOOKTWICE_AVX512 void wide_avx512(const Job& job) {
+  std::int64_t o = job.from;
+  for (; o + kOuts <= job.to; o += kOuts) outs_avx512<Weight, kOuts>(job, o);
+  for (; o < job.to; ++o) outs_avx512<Weight, 1>(job, o);
+}
+
+template <class Weight>
+LOOKTWICE_AVX512 void widen_avx512(const Weight* from, std::int64_t count, float* to) {
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16) _mm512_storeu_ps(to + i, sixteen(from + i));
+  widen_plain(from + i, count - i, to + i);
 }
 #endif
 
-Part part_for(WeightBits bits) {
+template <class Weight>
+Loop loop_for(Isa isa) {
 #ifdef LOOKTWICE_X86
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                               __builtin_cpu_supports("f16c");
-  if (has_avx2)
-    return bits == WeightBits::fp32   ? wide<float>
-           : bits == WeightBits::bf16 ? wide<c10::BFloat16>
-                                      : wide<c10::Half>;
+  if (isa == Isa::avx512) return wide_avx512<Weight>;
+  if (isa == Isa::avx2) return wide_avx2<Weight>;
 #endif
-  return bits == WeightBits::fp32   ? plain<float>
-         : bits == WeightBits::bf16 ? plain<c10::BFloat16>
-                                    : plain<c10::Half>;
+  static_cast<void>(isa);
+  return plain<Weight>;
+}
+
+Loop loop_for(WeightBits bits, Isa isa) {
+  return bits == WeightBits::fp32   ? loop_for<float>(isa)
+         : bits == WeightBits::bf16 ? loop_for<c10::BFloat16>(isa)
+                                    : loop_for<c10::Half>(isa);
+}
+
+template <class Weight>
+void widen(const void* from, std::int64_t count, float* to, Isa isa) {
+  const auto* own = static_cast<const Weight*>(from);
+#ifdef LOOKTWICE_X86
+  if (isa == Isa::avx512) return widen_avx512(own, count, to);
+  if (isa == Isa::avx2) return widen_avx2(own, count, to);
+#endif
+  static_cast<void>(isa);
+  widen_plain(own, count, to);
+}
+
+std::int64_t bytes_of(WeightBits bits) {
+  return bits == WeightBits::fp32 ? 4 : 2;
+}
+
+// Outputs that are worth a thread of their own.
+std::int64_t grain_of(std::int64_t in, std::int64_t rows) {
+  return std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, in * rows));
 }
 
 }  // namespace
 
-void row_products(const float* x, std::int64_t rows, const void* weight, WeightBits bits,
-                  const float* bias, std::int64_t out, std::int64_t in, float* y) {
-  const Product product{x, weight, bias, y, rows, out, in};
-  const Part part = part_for(bits);
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, in * rows));
-  at::parallel_for(0, out, grain,
-                   [&](std::int64_t from, std::int64_t to) { part(product, from, to); });
+Isa best_isa() {
+#ifdef LOOKTWICE_X86
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                               __builtin_cpu_supports("f16c");
+  static const bool has_avx512 =
+      has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return has_avx512 ? Isa::avx512 : has_avx2 ? Isa::avx2 : Isa::plain;
+#else
+  return Isa::plain;
+#endif
 }
 
-void row_products_ref(const float* x, std::int64_t rows, const void* weight, WeightBits bits,
-                      const float* bias, std::int64_t out, std::int64_t in, float* y) {
-  const Product product{x, weight, bias, y, rows, out, in};
-  switch (bits) {
-    case WeightBits::fp32:
-      return plain<float>(product, 0, out);
-    case WeightBits::bf16:
-      return plain<c10::BFloat16>(product, 0, out);
-    case WeightBits::fp16:
-      return plain<c10::Half>(product, 0, out);
-  }
+void row_products(const float* x, std::int64_t rows, std::int64_t in,
+                  std::span<const RowMatrix> matrices, bool add, Isa isa) {
+  std::int64_t all = 0;
+  for (const RowMatrix& matrix : matrices) all += matrix.out;
+  at::parallel_for(0, all, grain_of(in, rows), [&](std::int64_t from, std::int64_t to) {
+    std::int64_t first = 0;  // of the matrix, in the row of all matrices' outputs
+    for (const RowMatrix& matrix : matrices) {
+      const std::int64_t own_from = std::max<std::int64_t>(from - first, 0),
+                         own_to = std::min(to - first, matrix.out);
+      first += matrix.out;
+      if (own_from >= own_to) continue;
+      loop_for(matrix.bits, isa)({.x = x,
+                                  .rows = rows,
+                                  .in = in,
+                                  .weight = matrix.weight,
+                                  .bias = matrix.bias,
+                                  .from = own_from,
+                                  .to = own_to,
+                                  .y = matrix.y + own_from,
+                                  .stride = matrix.out,
+                                  .add = add});
+    }
+  });
 }
 
-void rms_norm_rows(const float* x, std::int64_t rows, std::int64_t size, const float* weight,
-                   float eps, float* y) {
-  at::parallel_for(0, rows, std::max<std::int64_t>(1, 32768 / size),
-                   [&](std::int64_t from, std::int64_t to) {
-                     for (std::int64_t row = from; row < to; ++row) {
-                       const float* in = x + row * size;
-                       float lanes[8] = {};
-                       std::int64_t i = 0;
-                       for (; i + 8 <= size; i += 8)
-                         for (int k = 0; k < 8; ++k) lanes[k] += in[i + k] * in[i + k];
-                       float sum = 0;
-                       for (; i < size; ++i) sum += in[i] * in[i];
-                       for (const float lane : lanes) sum += lane;
-                       const float scale = 1.0f / std::sqrt(sum / static_cast<float>(size) + eps);
-                       for (std::int64_t j = 0; j < size; ++j)
-                         y[row * size + j] = weight[j] * (in[j] * scale);
-                     }
-                   });
+void gated_products(const float* x, std::int64_t rows, std::int64_t in, const RowMatrix& gate,
+                    const RowMatrix& up, float* y, Isa isa) {
+  constexpr std::int64_t kMost = 64;  // outputs at a time
+  at::parallel_for(0, gate.out, grain_of(in, 2 * rows), [&](std::int64_t from, std::int64_t to) {
+    std::vector<float> gates(static_cast<std::size_t>(rows * kMost)), ups(gates);
+    for (std::int64_t o = from; o < to; o += kMost) {
+      const std::int64_t count = std::min(kMost, to - o);
+      for (const auto& [matrix, made] : {std::pair(&gate, &gates), std::pair(&up, &ups)})
+        loop_for(matrix->bits, isa)({.x = x,
+                                     .rows = rows,
+                                     .in = in,
+                                     .weight = matrix->weight,
+                                     .bias = matrix->bias,
+                                     .from = o,
+                                     .to = o + count,
+                                     .y = made->data(),
+                                     .stride = kMost});
+      for (std::int64_t row = 0; row < rows; ++row)
+        for (std::int64_t i = 0; i < count; ++i) {
+          const auto at = static_cast<std::size_t>(row * kMost + i);
+          y[row * gate.out + o + i] = gates[at] / (1 + std::exp(-gates[at])) * ups[at];
+        }
+    }
+  });
 }
 
-void rotate_rows(float* x, std::int64_t rows, std::int64_t heads, std::int64_t size,
-                 const float* cos, const float* sin) {
-  const std::int64_t half = size / 2;
-  at::parallel_for(0, rows, std::max<std::int64_t>(1, 32768 / (heads * size)),
-                   [&](std::int64_t from, std::int64_t to) {
-                     for (std::int64_t row = from; row < to; ++row)
-                       for (std::int64_t head = 0; head < heads; ++head) {
-                         float* first = x + (row * heads + head) * size;
-                         float* second = first + half;
-                         const float *c = cos + row * half, *s = sin + row * half;
-                         for (std::int64_t i = 0; i < half; ++i) {
-                           const float a = first[i], b = second[i];
-                           first[i] = a * c[i] - b * s[i];
-                           second[i] = b * c[i] + a * s[i];
-                         }
-                       }
-                   });
+void widen(const void* from, WeightBits bits, std::int64_t count, float* to, Isa isa) {
+  const std::int64_t size = bytes_of(bits);
+  at::parallel_for(0, count, 65536, [&](std::int64_t begin, std::int64_t end) {
+    const void* own = static_cast<const char*>(from) + begin * size;
+    switch (bits) {
+      case WeightBits::fp32:
+        return widen<float>(own, end - begin, to + begin, isa);
+      case WeightBits::bf16:
+        return widen<c10::BFloat16>(own, end - begin, to + begin, isa);
+      case WeightBits::fp16:
+        return widen<c10::Half>(own, end - begin, to + begin, isa);
+    }
+  });
 }
 
 }  // namespace looktwice::nn

@@ -1,32 +1,42 @@
-// Products of a few rows with a large matrix on the CPU: what a decoder does for each new token.
+// Products of a few rows with large matrices on the CPU: what a decoder does for each new token.
 // Such a product reads every weight once and does next to nothing with it, so the numbers per
-// second are the memory's. LibTorch's own for bf16 reaches a third of that where the processor has
-// no bf16 instructions; here the weights stay 16 bits wide in memory and become fp32 in registers.
-// Not here: many rows (a matrix product, LibTorch's).
+// second are the memory's: weights stay as narrow as they are stored and become fp32 in registers,
+// and each block of them is asked for while the one before is used, since the machine itself does
+// not look beyond a page.
+// Not here: many rows (a matrix product, LibTorch's), what else a decoder does (decoder_rows.h).
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace looktwice::nn {
 
 enum class WeightBits : std::uint8_t { fp32, bf16, fp16 };
 
-// y[rows][out] = x[rows][in] weight[out][in]^T + bias[out] (nullptr: none), fp32 sums in an order
-// that depends on neither rows nor threads. Runs on LibTorch's threads.
-void row_products(const float* x, std::int64_t rows, const void* weight, WeightBits bits,
-                  const float* bias, std::int64_t out, std::int64_t in, float* y);
+// Which form of a loop runs. All give a row the same bits for any number of rows and threads; they
+// differ among each other by rounding.
+enum class Isa : std::uint8_t { plain, avx2, avx512 };
+Isa best_isa();  // of this machine
 
-// The same, one number after the other: what the test compares with, and what runs without AVX2.
-void row_products_ref(const float* x, std::int64_t rows, const void* weight, WeightBits bits,
-                      const float* bias, std::int64_t out, std::int64_t in, float* y);
+struct RowMatrix {
+  const void* weight = nullptr;  // [out][in]
+  WeightBits bits = WeightBits::fp32;
+  const float* bias = nullptr;  // [out], or none
+  std::int64_t out = 0;
+  float* y = nullptr;  // [rows][out]
+};
 
-// x[rows][size] / sqrt(mean of squares + eps) * weight[size]
-void rms_norm_rows(const float* x, std::int64_t rows, std::int64_t size, const float* weight,
-                   float eps, float* y);
+// For each matrix y = x weight^T + bias, or with `add` y += it. x [rows][in]; fp32 sums. Runs on
+// LibTorch's threads.
+void row_products(const float* x, std::int64_t rows, std::int64_t in,
+                  std::span<const RowMatrix> matrices, bool add = false, Isa isa = best_isa());
 
-// Turns pairs (i, i + size / 2) of each head by the angle of its row; cos, sin [rows][size / 2].
-// x[rows][heads][size], in place.
-void rotate_rows(float* x, std::int64_t rows, std::int64_t heads, std::int64_t size,
-                 const float* cos, const float* sin);
+// y [rows][gate.out] = silu(x gate^T) * (x up^T), which the feed-forward part of a decoder wants.
+// Both have the same `out` and no bias; their own `y` is not looked at.
+void gated_products(const float* x, std::int64_t rows, std::int64_t in, const RowMatrix& gate,
+                    const RowMatrix& up, float* y, Isa isa = best_isa());
+
+// from[count] -> to[count]
+void widen(const void* from, WeightBits bits, std::int64_t count, float* to, Isa isa = best_isa());
 
 }  // namespace looktwice::nn
