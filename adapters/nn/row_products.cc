@@ -25,6 +25,7 @@ namespace {
 // Outputs [from, to) of one matrix for all rows; y[rows][stride], its first column that of `from`.
 struct Job {
   const float* x = nullptr;
+  const float* split = nullptr;  // x as split_rows() lays it out; where the loop wants it
   std::int64_t rows = 0, in = 0;
   const void* weight = nullptr;
   const float* bias = nullptr;
@@ -77,11 +78,11 @@ LOOKTWICE_AVX2 inline float total(__m256 v) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-// The block of weights after this one, a cache line at a time; past the end it is a hint that does
-// nothing.
+// The block of weights after this one, a cache line at a time into L2, since two blocks of long
+// rows do not fit into L1; past the end it is a hint that does nothing.
 template <class Weight>
 LOOKTWICE_AVX2 inline void ask_for(const Weight* weight, std::int64_t ahead) {
-  _mm_prefetch(reinterpret_cast<const char*>(weight + ahead), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(weight + ahead), _MM_HINT_T1);
 }
 
 template <class Weight, int rows, int outs>
@@ -151,25 +152,71 @@ LOOKTWICE_AVX512 inline __m512 sixteen(const c10::Half* w) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
 }
 
+// A line of 32 bf16 numbers becomes fp32 with one instruction for those at even places and one for
+// those at odd ones; so x lies that way, too: of each 32 numbers first the even ones.
+constexpr std::int64_t kSplit = 32;
+std::vector<float> split_rows(const float* x, std::int64_t rows, std::int64_t in) {
+  std::vector<float> split(static_cast<std::size_t>(rows * in));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float* from = x + row * in;
+    float* to = split.data() + row * in;
+    for (std::int64_t i = 0; i + kSplit <= in; i += kSplit)
+      for (std::int64_t k = 0; k < kSplit; ++k) to[i + k % 2 * (kSplit / 2) + k / 2] = from[i + k];
+  }
+  return split;
+}
+
+template <int rows, int outs>
+LOOKTWICE_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t row,
+                                                 const c10::BFloat16* w,
+                                                 __m512 (&sum)[rows][outs]) {
+  const __m512i odd = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
+  const std::int64_t in = job.in;
+  const float* x = job.split + row * in;
+  std::int64_t i = 0;
+  for (; i + kSplit <= in; i += kSplit)
+    for (int k = 0; k < outs; ++k) {
+      ask_for(w + k * in + i, outs * in);
+      const __m512i line = _mm512_loadu_si512(w + k * in + i);
+      const __m512 first = _mm512_castsi512_ps(_mm512_slli_epi32(line, 16)),
+                   second = _mm512_castsi512_ps(_mm512_and_si512(line, odd));
+      for (int r = 0; r < rows; ++r) {
+        sum[r][k] = _mm512_fmadd_ps(first, _mm512_loadu_ps(x + r * in + i), sum[r][k]);
+        sum[r][k] =
+            _mm512_fmadd_ps(second, _mm512_loadu_ps(x + r * in + i + kSplit / 2), sum[r][k]);
+      }
+    }
+  return i;
+}
+
+template <class Weight, int rows, int outs>
+LOOKTWICE_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t row, const Weight* w,
+                                                 __m512 (&sum)[rows][outs]) {
+  constexpr std::int64_t kLine = 64 / sizeof(Weight);
+  const std::int64_t in = job.in;
+  const float* x = job.x + row * in;
+  std::int64_t i = 0;
+  for (; i + kLine <= in; i += kLine)
+    for (int k = 0; k < outs; ++k) {
+      ask_for(w + k * in + i, outs * in);
+      for (std::int64_t part = i; part < i + kLine; part += 16) {
+        const __m512 weight = sixteen(w + k * in + part);
+        for (int r = 0; r < rows; ++r)
+          sum[r][k] = _mm512_fmadd_ps(weight, _mm512_loadu_ps(x + r * in + part), sum[r][k]);
+      }
+    }
+  return i;
+}
+
 template <class Weight, int rows, int outs>
 LOOKTWICE_AVX512 void block_avx512(const Job& job, std::int64_t row, std::int64_t o) {
-  constexpr std::int64_t kLine = 64 / sizeof(Weight);
   const std::int64_t in = job.in;
   const Weight* w = static_cast<const Weight*>(job.weight) + o * in;
   const float* x = job.x + row * in;
   __m512 sum[rows][outs];
   for (auto& sums : sum)
     for (__m512& one : sums) one = _mm512_setzero_ps();
-  std::int64_t i = 0;
-  for (; i + kLine <= in; i += kLine) {
-    for (int k = 0; k < outs; ++k) ask_for(w + k * in + i, outs * in);
-    for (std::int64_t part = i; part < i + kLine; part += 16)
-      for (int k = 0; k < outs; ++k) {
-        const __m512 weight = sixteen(w + k * in + part);
-        for (int r = 0; r < rows; ++r)
-          sum[r][k] = _mm512_fmadd_ps(weight, _mm512_loadu_ps(x + r * in + part), sum[r][k]);
-      }
-  }
+  std::int64_t i = whole_lines(job, row, w, sum);
   for (; i + 16 <= in; i += 16)
     for (int k = 0; k < outs; ++k) {
       const __m512 weight = sixteen(w + k * in + i);
@@ -239,6 +286,19 @@ std::int64_t bytes_of(WeightBits bits) {
   return bits == WeightBits::fp32 ? 4 : 2;
 }
 
+// Empty where no loop wants it.
+std::vector<float> split_for(std::span<const RowMatrix> matrices, const float* x, std::int64_t rows,
+                             std::int64_t in, Isa isa) {
+#ifdef LOOKTWICE_X86
+  if (isa == Isa::avx512 &&
+      std::ranges::any_of(matrices, [](const RowMatrix& m) { return m.bits == WeightBits::bf16; }))
+    return split_rows(x, rows, in);
+#endif
+  static_cast<void>(matrices), static_cast<void>(x), static_cast<void>(rows);
+  static_cast<void>(in), static_cast<void>(isa);
+  return {};
+}
+
 // Outputs that are worth a thread of their own.
 std::int64_t grain_of(std::int64_t in, std::int64_t rows) {
   return std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, in * rows));
@@ -263,6 +323,7 @@ void row_products(const float* x, std::int64_t rows, std::int64_t in,
                   std::span<const RowMatrix> matrices, bool add, Isa isa) {
   std::int64_t all = 0;
   for (const RowMatrix& matrix : matrices) all += matrix.out;
+  const std::vector<float> split = split_for(matrices, x, rows, in, isa);
   at::parallel_for(0, all, grain_of(in, rows), [&](std::int64_t from, std::int64_t to) {
     std::int64_t first = 0;  // of the matrix, in the row of all matrices' outputs
     for (const RowMatrix& matrix : matrices) {
@@ -271,6 +332,7 @@ void row_products(const float* x, std::int64_t rows, std::int64_t in,
       first += matrix.out;
       if (own_from >= own_to) continue;
       loop_for(matrix.bits, isa)({.x = x,
+                                  .split = split.data(),
                                   .rows = rows,
                                   .in = in,
                                   .weight = matrix.weight,
@@ -287,12 +349,15 @@ void row_products(const float* x, std::int64_t rows, std::int64_t in,
 void gated_products(const float* x, std::int64_t rows, std::int64_t in, const RowMatrix& gate,
                     const RowMatrix& up, float* y, Isa isa) {
   constexpr std::int64_t kMost = 64;  // outputs at a time
+  const RowMatrix both[] = {gate, up};
+  const std::vector<float> split = split_for(both, x, rows, in, isa);
   at::parallel_for(0, gate.out, grain_of(in, 2 * rows), [&](std::int64_t from, std::int64_t to) {
     std::vector<float> gates(static_cast<std::size_t>(rows * kMost)), ups(gates);
     for (std::int64_t o = from; o < to; o += kMost) {
       const std::int64_t count = std::min(kMost, to - o);
       for (const auto& [matrix, made] : {std::pair(&gate, &gates), std::pair(&up, &ups)})
         loop_for(matrix->bits, isa)({.x = x,
+                                     .split = split.data(),
                                      .rows = rows,
                                      .in = in,
                                      .weight = matrix->weight,

@@ -35,7 +35,10 @@ std::string content_of(const fs::path& path) {
   if (bytes > kLargestFile)
     throw Error(Kind::model,
                 printable(path.string()) + ": larger than 256 MiB, no tokenizer's file");
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::string content(static_cast<std::size_t>(bytes), '\0');
+  in.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<std::size_t>(in.gcount()));
+  return content;
 }
 
 // GPT-2's spelling of bytes as printable characters, the other way round: [code point] -> byte, -1.
@@ -113,8 +116,11 @@ class Reader {
     return made;
   }
 
-  // "vocab": text -> id.
+  // "vocab": text -> id. Merges are looked up by the texts in it, so it must outlive them.
   void read_vocabulary(const JsonValue& vocabulary) {
+    into_.byte_ids.assign(256, -1);
+    ids_.reserve(vocabulary.members.size());
+    into_.token_bytes.reserve(vocabulary.members.size());
     for (const auto& [text, value] : vocabulary.members) {
       const std::int32_t of = id(value);
       auto& tokens = into_.token_bytes;
@@ -127,39 +133,34 @@ class Reader {
       // bytes.
       token = bytes ? *bytes : text;
       if (token.empty()) refuse(value, "a token without characters");
-      if (bytes) ids_.emplace(token, of);
+      if (!bytes) continue;
+      ids_.emplace(text, of);
+      if (token.size() == 1) into_.byte_ids[static_cast<unsigned char>(token[0])] = of;
     }
-    into_.byte_ids.resize(256);
-    for (int byte = 0; byte < 256; ++byte) {
-      const auto found = ids_.find(std::string(1, static_cast<char>(byte)));
-      if (found == ids_.end())
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      if (into_.byte_ids[byte] < 0)
         refuse(vocabulary,
                "no token for byte " + std::to_string(byte) + ", but each byte needs one");
-      into_.byte_ids[static_cast<std::size_t>(byte)] = found->second;
-    }
   }
 
   // place: as refuse_at wants it.
   void read_merge(Place place, std::string_view left, std::string_view right) {
-    const auto part = [&](std::string_view text) {
-      const std::optional<std::string> bytes = spelled(text);
-      if (!bytes || bytes->empty())
-        refuse_at(name_, place, "merge of '" + printable(text, 60) + "', which spells no bytes");
-      return *bytes;
+    const auto of = [&](std::string_view text) {
+      const auto found = ids_.find(text);
+      if (found != ids_.end()) return found->second;
+      for (const std::string_view part : {left, right})
+        if (part.empty() || !spelled(part))
+          refuse_at(name_, place, "merge of '" + printable(part, 60) + "', which spells no bytes");
+      refuse_at(name_, place,
+                "merge '" + printable(left, 60) + "' + '" + printable(right, 60) + "': '" +
+                    printable(text, 60) + "' is not in the vocabulary");
     };
-    const std::string first = part(left), second = part(right);
-    const auto of = [&](const std::string& bytes) {
-      const auto found = ids_.find(bytes);
-      if (found == ids_.end())
-        refuse_at(name_, place,
-                  "merge '" + printable(left, 60) + "' + '" + printable(right, 60) + "': '" +
-                      printable(bytes, 60) + "' is not in the vocabulary");
-      return found->second;
-    };
-    into_.merges.push_back({of(first), of(second), of(first + second)});
+    joined_.assign(left).append(right);
+    into_.merges.push_back({of(left), of(right), of(joined_)});
   }
 
   void read_merge_list(const JsonValue& merges) {
+    into_.merges.reserve(merges.items.size());
     for (const JsonValue& merge : merges.items) {
       if (merge.type == JsonValue::Type::array) {
         if (merge.items.size() != 2 || merge.items[0].type != JsonValue::Type::text ||
@@ -216,7 +217,9 @@ class Reader {
  private:
   std::string name_, text_;
   TokenizerFiles& into_;
-  std::unordered_map<std::string, std::int32_t> ids_ = {};  // bytes -> id
+  std::unordered_map<std::string_view, std::int32_t> ids_ =
+      {};  // as the vocabulary spells it -> id
+  std::string joined_ = {};
 };
 
 // {"type": "..."}; empty where the member is null or missing.
@@ -316,7 +319,8 @@ void read_config(const fs::path& path, TokenizerFiles& into) {
 
 void read_vocab_and_merges(const fs::path& folder, TokenizerFiles& into) {
   Reader vocabulary(folder / "vocab.json", into);
-  vocabulary.read_vocabulary(vocabulary.json());
+  const JsonValue tokens = vocabulary.json();
+  vocabulary.read_vocabulary(tokens);
   Reader merges(folder / "merges.txt", into);
   merges.share_ids(vocabulary);
   if (!is_valid_utf8(merges.text())) refuse_at(merges.name(), {}, "expected UTF-8");

@@ -62,12 +62,13 @@ def peer(folder, numbers, threads):
 
     with torch.inference_mode():
         answer(ids(16, 9), 2)
-        start = time.perf_counter()
+        start, work = time.perf_counter(), time.process_time()
         answer(ids(PROMPT, 1), 1)
-        told["first_s"] = time.perf_counter() - start
-        start = time.perf_counter()
+        told["first_s"], told["first_work"] = time.perf_counter() - start, time.process_time() - work
+        start, work = time.perf_counter(), time.process_time()
         told["ids"] = answer(ids(PROMPT, 1), ANSWER)
         told["decode_per_s"] = (ANSWER - 1) / (time.perf_counter() - start - told["first_s"])
+        told["token_work"] = (time.process_time() - work - told["first_work"]) / (ANSWER - 1)
         told["peak_mb"] = peak_mb()
         prompt = ids(PICTURE, 2)
         start = time.perf_counter()
