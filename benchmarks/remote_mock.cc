@@ -96,8 +96,8 @@ class Mock {
   // At the very time of the next reply: a wait in whole milliseconds would add up to one to each.
   void set_timer() {
     if (due_.empty()) return;
-    const auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(
-        due_.front().time.time_since_epoch());
+    const auto at =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(due_.front().time.time_since_epoch());
     itimerspec when{};
     when.it_value.tv_sec = at.count() / 1'000'000'000;
     when.it_value.tv_nsec = at.count() % 1'000'000'000;

@@ -139,9 +139,9 @@ int command_line(const std::vector<std::string>& given, Context& context) {
   app.set_version_flag("--version", version_line);
   app.set_help_flag("-h,--help", "this text; also behind each command");
   Command program(app, context);
-  for (const auto add :
-       {add_run, add_score, add_embed, add_judge, add_report, add_maps, add_leaderboard,
-        add_compare, add_gate, add_plan, add_profile, add_audit, add_list, add_data, add_bench, add_doctor})
+  for (const auto add : {add_run, add_score, add_embed, add_judge, add_report, add_maps,
+                         add_leaderboard, add_compare, add_gate, add_plan, add_profile, add_audit,
+                         add_list, add_data, add_bench, add_doctor})
     add(program, context);
   app.footer("Any command takes its options from a file too: --config run.yaml");
   const std::vector<std::string> words = with_config(normalised(given));

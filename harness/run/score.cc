@@ -244,8 +244,8 @@ void measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOpti
     add_similarities(all,
                      Embedding(*options.encoder, outcomes_of(all)).embeddings(recorded.embeddings));
   if (options.token_encoder)
-    add_bert_scores(
-        all, Matching(*options.token_encoder, outcomes_of(all)).pairs(recorded.embeddings));
+    add_bert_scores(all,
+                    Matching(*options.token_encoder, outcomes_of(all)).pairs(recorded.embeddings));
 }
 
 // The suite's plan, with those optional scorers that marked something.
