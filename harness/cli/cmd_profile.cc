@@ -121,7 +121,7 @@ class Profiling {
                     .threads = threads_,
                     .seed = options_.run.scoring.seed,
                     .device = options_.run.device,
-                    .max_cost = options_.run.max_cost};
+                    .max_cost = options_.run.paid.max_cost};
     if (entry_.recorded) {
       setting.sample_of = run::sample_lookup(tasks_);
       for (const run::Task& task : tasks_)
@@ -252,7 +252,7 @@ void add_profile(Command& program, Context& context) {
       .option("device", run.device, "cpu or cuda:N, for adapters that have a choice")
       .option("threads", run.scoring.threads, "0: one per processor")
       .option("label", run.label, "name in tables; default: the model")
-      .option("max_cost", run.max_cost, "dollars that may be spent; 0: no bound")
+      .option("max_cost", run.paid.max_cost, "dollars that may be spent; 0: no bound")
       .option("at_once", options->at_once,
               "most requests in flight; 1: each alone, the latency of a single one; 0: as many as "
               "the adapter takes, the throughput")
