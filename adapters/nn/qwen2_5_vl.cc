@@ -8,7 +8,7 @@
 #include <map>
 #include <utility>
 
-#include "adapters/nn/row_products.h"
+#include "adapters/nn/decoder_rows.h"
 #include "harness/core/error.h"
 #include "harness/core/json_value.h"
 
