@@ -22,7 +22,9 @@ TEST(PixelKey, OrdersAsFloatsAndComesBack) {
       Limits::denorm_min(), Limits::min(), 1,  1e30F,          Limits::max()};
   for (std::size_t i = 0; i < ascending.size(); ++i) {
     EXPECT_EQ(from_pixel_key(pixel_key(ascending[i])), ascending[i]);
-    if (i > 0) EXPECT_LT(pixel_key(ascending[i - 1]), pixel_key(ascending[i]));
+    if (i > 0) {
+      EXPECT_LT(pixel_key(ascending[i - 1]), pixel_key(ascending[i]));
+    }
   }
   EXPECT_EQ(pixel_key(-0.F), pixel_key(0.F));
   EXPECT_GT(pixel_key(Limits::lowest()), 0U);
@@ -35,7 +37,7 @@ TEST_P(EveryPixelLanes, SplitGivesTheKeysOfUnmaskedPixels) {
     Random random(seed);
     std::vector<float> scores(PixelTile::kPixels);
     std::vector<std::uint8_t> mask(PixelTile::kPixels, 0);
-    const unsigned masked = seed % 4 == 0 ? 0 : random() % 101;
+    const auto masked = seed % 4 == 0 ? 0U : static_cast<unsigned>(random() % 101);
     const bool even = seed % 5 == 0;
     std::vector<std::uint32_t> expected;
     for (std::size_t i = 0; i < scores.size(); ++i) {
