@@ -43,8 +43,7 @@ struct Options {
     option("map", map,
            "whole (of the whole picture, 27x27) or tiles (of its tiles at their own aspect)");
     option("words", words,
-           "false: score and map alone, all that zero-shot detection needs; the language model is "
-           "never read");
+           "false: score and map alone, whatever is asked; the language model is never read");
     option("max_new_tokens", max_new_tokens,
            "no answer is longer; 0: as the task says (4096 for VisA-D&R)");
     option("look_back", look_back,
@@ -148,7 +147,8 @@ class AnomalyOv final : public Adapter {
 
   void begin(const Request& request, Outbox& outbox) {
     Prediction reply{.key = request.key};
-    const bool in_words = options_.words && request.question.wanted.text;
+    const Wanted& wanted = request.question.wanted;
+    const bool in_words = options_.words && wanted.text && !wanted.text_for_score;
     const bool well = attempted(reply, [&] {
       if (in_words) return ask(request);
       Memory memory;

@@ -12,7 +12,7 @@ import sys
 import time
 
 PROMPT, ANSWER = 800, 64  # one question
-PICTURE, QUESTION, REPLY, TURNS = 1900, 40, 32, 4  # four questions on one picture, each after the turns before
+PICTURE, QUESTION, REPLY, TURNS = 900, 40, 16, 4  # four questions on one picture, each after the turns before
 
 
 def write(folder, numbers):

@@ -1,5 +1,5 @@
 """SigLIP so400m/14-384 with random weights: ours beside transformers, in turns, on the same file with the same threads.
-python benchmarks/peers/siglip.py BUILD/benchmarks/siglip_run [--numbers fp32,bf16] [--threads 1,2] [--tiles 2] [--rounds N]
+python benchmarks/peers/siglip.py BUILD/benchmarks/siglip_run [--numbers fp32,bf16] [--threads 1,2] [--tiles 1] [--rounds N]
 [--folder DIR] (needs torch, transformers). benchmarks/nn runs it. Both give hidden states 7, 13, 19, 25 and the last; the peer
 runs its last block, as it has no way to leave it out, but not its pooling head."""
 
@@ -59,7 +59,7 @@ def main():
     options.add_argument("program")
     options.add_argument("--numbers", default="fp32,bf16")
     options.add_argument("--threads", default="1,2")
-    options.add_argument("--tiles", type=int, default=2)
+    options.add_argument("--tiles", type=int, default=1)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".cache/benchmarks/siglip"))
     asked = options.parse_args()

@@ -79,6 +79,8 @@ struct Turn {
 // What a reply should hold. An adapter gives what it can; a missing part is not an error by itself.
 struct Wanted {
   bool score = false, map = false, text = false, embedding = false;
+  // The text stands in for a score that is missing: who gives a score need not write.
+  bool text_for_score = false;
 };
 
 struct Decoding {

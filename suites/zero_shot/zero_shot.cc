@@ -57,9 +57,10 @@ class ZeroShot final : public Suite {
 
   std::optional<Question> ask(const Sample&, std::span<const Turn> turns) const override {
     if (!turns.empty()) return {};
-    return Question{.system = "You are a helpful assistant.",
-                    .text = kQuestion,
-                    .wanted = {.score = true, .map = entry_.has_masks, .text = true}};
+    return Question{
+        .system = "You are a helpful assistant.",
+        .text = kQuestion,
+        .wanted = {.score = true, .map = entry_.has_masks, .text = true, .text_for_score = true}};
   }
 
   Outcome mark(const Sample& sample, std::span<const Prediction> answers) const override {

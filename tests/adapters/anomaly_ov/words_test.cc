@@ -95,6 +95,19 @@ TEST(AnomalyOvInWords, TurnsOfADialogueReuseWhatIsComputed) {
   }
 }
 
+TEST(AnomalyOvInWords, NothingIsWrittenWhereAScoreWillDo) {
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
+  const auto adapter = made(1);
+  Request asked = request("wide.detection");
+  asked.question.wanted.text_for_score = true;
+  const Prediction reply = served(*adapter, {asked}).at(0);
+  EXPECT_EQ(reply.status, Status::answered);
+  EXPECT_TRUE(reply.text.empty());
+  EXPECT_EQ(reply.usage.output_tokens, 0);
+  ASSERT_TRUE(reply.score);
+  EXPECT_TRUE(reply.map);
+}
+
 TEST(AnomalyOvInWords, AStopTextEndsTheAnswer) {
   LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
   const auto adapter = made(1);

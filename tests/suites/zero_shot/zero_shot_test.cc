@@ -109,6 +109,7 @@ TEST(ZeroShot, TheQuestionIsThePublishedOneAndIsAskedOnce) {
   EXPECT_EQ(question->text,
             "Are there any defects for the object in the image? Please reply with 'Yes' or 'No'.");
   EXPECT_TRUE(question->wanted.score && question->wanted.text && !question->wanted.map);
+  EXPECT_TRUE(question->wanted.text_for_score);
   EXPECT_EQ(question->decoding.temperature, 0);
   const Turn turn{.question = question->text, .answer = "Yes"};
   EXPECT_FALSE(suite->ask({}, std::span(&turn, 1)));
