@@ -8,11 +8,6 @@
 #include <limits>
 #include <vector>
 
-#if defined(__x86_64__)
-#define LOOKTWICE_X86 1
-#define LOOKTWICE_AVX2 __attribute__((target("avx2,fma")))
-#define LOOKTWICE_AVX512 __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")))
-#endif
 #define LOOKTWICE_INLINE inline __attribute__((always_inline))
 
 namespace looktwice::nn {
@@ -127,7 +122,7 @@ LOOKTWICE_INLINE void attend_block(const Work& work) {
 }
 
 #ifdef LOOKTWICE_X86
-LOOKTWICE_AVX2 void attend_block_avx2(const Work& work) {
+LOOKTWICE_AVX2_FMA void attend_block_avx2(const Work& work) {
   attend_block(work);
 }
 LOOKTWICE_AVX512 void attend_block_avx512(const Work& work) {
@@ -158,8 +153,8 @@ void put_together(const Part* parts, const float* sums, std::int64_t blocks, std
 void attend(std::span<const Glance> glances, const HeadShape& shape, Isa isa) {
   auto* own_block = attend_block_plain;
 #ifdef LOOKTWICE_X86
-  if (isa == Isa::avx2) own_block = attend_block_avx2;
-  if (isa == Isa::avx512) own_block = attend_block_avx512;
+  if (isa >= Isa::avx2) own_block = attend_block_avx2;
+  if (isa >= Isa::avx512) own_block = attend_block_avx512;
 #else
   static_cast<void>(isa);
 #endif

@@ -9,14 +9,15 @@
 #include <cmath>
 #include <vector>
 
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
 // GCC 12 takes the undefined registers in its own AVX-512 headers for mistakes (GCC bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
-#define LOOKTWICE_X86 1
-#define LOOKTWICE_AVX2 __attribute__((target("avx2,fma,f16c")))
-#define LOOKTWICE_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
+// Whoever has AVX2 has f16c.
+#define LOOKTWICE_ROWS_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define LOOKTWICE_ROWS_AVX512 \
+  __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
 #endif
 
 namespace looktwice::nn {
@@ -62,17 +63,17 @@ void widen_plain(const Weight* from, std::int64_t count, float* to) {
 #ifdef LOOKTWICE_X86
 constexpr int kOuts = 4;  // outputs at once: as many streams of memory, and one load of x for all
 
-LOOKTWICE_AVX2 inline __m256 eight(const float* w) {
+LOOKTWICE_ROWS_AVX2 inline __m256 eight(const float* w) {
   return _mm256_loadu_ps(w);
 }
-LOOKTWICE_AVX2 inline __m256 eight(const c10::BFloat16* w) {
+LOOKTWICE_ROWS_AVX2 inline __m256 eight(const c10::BFloat16* w) {
   const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
-LOOKTWICE_AVX2 inline __m256 eight(const c10::Half* w) {
+LOOKTWICE_ROWS_AVX2 inline __m256 eight(const c10::Half* w) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
 }
-LOOKTWICE_AVX2 inline float total(__m256 v) {
+LOOKTWICE_ROWS_AVX2 inline float total(__m256 v) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
@@ -81,12 +82,12 @@ LOOKTWICE_AVX2 inline float total(__m256 v) {
 // The block of weights after this one, a cache line at a time into L2, since two blocks of long
 // rows do not fit into L1; past the end it is a hint that does nothing.
 template <class Weight>
-LOOKTWICE_AVX2 inline void ask_for(const Weight* weight, std::int64_t ahead) {
+LOOKTWICE_ROWS_AVX2 inline void ask_for(const Weight* weight, std::int64_t ahead) {
   _mm_prefetch(reinterpret_cast<const char*>(weight + ahead), _MM_HINT_T1);
 }
 
 template <class Weight, int rows, int outs>
-LOOKTWICE_AVX2 void block_avx2(const Job& job, std::int64_t row, std::int64_t o) {
+LOOKTWICE_ROWS_AVX2 void block_avx2(const Job& job, std::int64_t row, std::int64_t o) {
   constexpr std::int64_t kLine = 64 / sizeof(Weight);
   const std::int64_t in = job.in;
   const Weight* w = static_cast<const Weight*>(job.weight) + o * in;
@@ -120,7 +121,7 @@ LOOKTWICE_AVX2 void block_avx2(const Job& job, std::int64_t row, std::int64_t o)
 }
 
 template <class Weight, int outs>
-LOOKTWICE_AVX2 void outs_avx2(const Job& job, std::int64_t o) {
+LOOKTWICE_ROWS_AVX2 void outs_avx2(const Job& job, std::int64_t o) {
   constexpr int kRows = 2;  // eight sums, and registers to spare
   std::int64_t row = 0;
   for (; row + kRows <= job.rows; row += kRows) block_avx2<Weight, kRows, outs>(job, row, o);
@@ -128,27 +129,27 @@ LOOKTWICE_AVX2 void outs_avx2(const Job& job, std::int64_t o) {
 }
 
 template <class Weight>
-LOOKTWICE_AVX2 void wide_avx2(const Job& job) {
+LOOKTWICE_ROWS_AVX2 void wide_avx2(const Job& job) {
   std::int64_t o = job.from;
   for (; o + kOuts <= job.to; o += kOuts) outs_avx2<Weight, kOuts>(job, o);
   for (; o < job.to; ++o) outs_avx2<Weight, 1>(job, o);
 }
 
 template <class Weight>
-LOOKTWICE_AVX2 void widen_avx2(const Weight* from, std::int64_t count, float* to) {
+LOOKTWICE_ROWS_AVX2 void widen_avx2(const Weight* from, std::int64_t count, float* to) {
   std::int64_t i = 0;
   for (; i + 8 <= count; i += 8) _mm256_storeu_ps(to + i, eight(from + i));
   widen_plain(from + i, count - i, to + i);
 }
 
-LOOKTWICE_AVX512 inline __m512 sixteen(const float* w) {
+LOOKTWICE_ROWS_AVX512 inline __m512 sixteen(const float* w) {
   return _mm512_loadu_ps(w);
 }
-LOOKTWICE_AVX512 inline __m512 sixteen(const c10::BFloat16* w) {
+LOOKTWICE_ROWS_AVX512 inline __m512 sixteen(const c10::BFloat16* w) {
   const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
-LOOKTWICE_AVX512 inline __m512 sixteen(const c10::Half* w) {
+LOOKTWICE_ROWS_AVX512 inline __m512 sixteen(const c10::Half* w) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
 }
 
@@ -167,9 +168,9 @@ std::vector<float> split_rows(const float* x, std::int64_t rows, std::int64_t in
 }
 
 template <int rows, int outs>
-LOOKTWICE_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t row,
-                                                 const c10::BFloat16* w,
-                                                 __m512 (&sum)[rows][outs]) {
+LOOKTWICE_ROWS_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t row,
+                                                      const c10::BFloat16* w,
+                                                      __m512 (&sum)[rows][outs]) {
   const __m512i odd = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
   const std::int64_t in = job.in;
   const float* x = job.split + row * in;
@@ -190,8 +191,8 @@ LOOKTWICE_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t ro
 }
 
 template <class Weight, int rows, int outs>
-LOOKTWICE_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t row, const Weight* w,
-                                                 __m512 (&sum)[rows][outs]) {
+LOOKTWICE_ROWS_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t row,
+                                                      const Weight* w, __m512 (&sum)[rows][outs]) {
   constexpr std::int64_t kLine = 64 / sizeof(Weight);
   const std::int64_t in = job.in;
   const float* x = job.x + row * in;
@@ -209,7 +210,7 @@ LOOKTWICE_AVX512 inline std::int64_t whole_lines(const Job& job, std::int64_t ro
 }
 
 template <class Weight, int rows, int outs>
-LOOKTWICE_AVX512 void block_avx512(const Job& job, std::int64_t row, std::int64_t o) {
+LOOKTWICE_ROWS_AVX512 void block_avx512(const Job& job, std::int64_t row, std::int64_t o) {
   const std::int64_t in = job.in;
   const Weight* w = static_cast<const Weight*>(job.weight) + o * in;
   const float* x = job.x + row * in;
@@ -233,7 +234,7 @@ LOOKTWICE_AVX512 void block_avx512(const Job& job, std::int64_t row, std::int64_
 }
 
 template <class Weight, int outs>
-LOOKTWICE_AVX512 void outs_avx512(const Job& job, std::int64_t o) {
+LOOKTWICE_ROWS_AVX512 void outs_avx512(const Job& job, std::int64_t o) {
   std::int64_t row = 0;
   for (; row + 4 <= job.rows; row += 4) block_avx512<Weight, 4, outs>(job, row, o);
   for (; row + 2 <= job.rows; row += 2) block_avx512<Weight, 2, outs>(job, row, o);
@@ -241,14 +242,14 @@ LOOKTWICE_AVX512 void outs_avx512(const Job& job, std::int64_t o) {
 }
 
 template <class Weight>
-LOOKTWICE_AVX512 void wide_avx512(const Job& job) {
+LOOKTWICE_ROWS_AVX512 void wide_avx512(const Job& job) {
   std::int64_t o = job.from;
   for (; o + kOuts <= job.to; o += kOuts) outs_avx512<Weight, kOuts>(job, o);
   for (; o < job.to; ++o) outs_avx512<Weight, 1>(job, o);
 }
 
 template <class Weight>
-LOOKTWICE_AVX512 void widen_avx512(const Weight* from, std::int64_t count, float* to) {
+LOOKTWICE_ROWS_AVX512 void widen_avx512(const Weight* from, std::int64_t count, float* to) {
   std::int64_t i = 0;
   for (; i + 16 <= count; i += 16) _mm512_storeu_ps(to + i, sixteen(from + i));
   widen_plain(from + i, count - i, to + i);
@@ -258,8 +259,8 @@ LOOKTWICE_AVX512 void widen_avx512(const Weight* from, std::int64_t count, float
 template <class Weight>
 Loop loop_for(Isa isa) {
 #ifdef LOOKTWICE_X86
-  if (isa == Isa::avx512) return wide_avx512<Weight>;
-  if (isa == Isa::avx2) return wide_avx2<Weight>;
+  if (isa >= Isa::avx512) return wide_avx512<Weight>;
+  if (isa >= Isa::avx2) return wide_avx2<Weight>;
 #endif
   static_cast<void>(isa);
   return plain<Weight>;
@@ -275,8 +276,8 @@ template <class Weight>
 void widen(const void* from, std::int64_t count, float* to, Isa isa) {
   const auto* own = static_cast<const Weight*>(from);
 #ifdef LOOKTWICE_X86
-  if (isa == Isa::avx512) return widen_avx512(own, count, to);
-  if (isa == Isa::avx2) return widen_avx2(own, count, to);
+  if (isa >= Isa::avx512) return widen_avx512(own, count, to);
+  if (isa >= Isa::avx2) return widen_avx2(own, count, to);
 #endif
   static_cast<void>(isa);
   widen_plain(own, count, to);
@@ -290,7 +291,7 @@ std::int64_t bytes_of(WeightBits bits) {
 std::vector<float> split_for(std::span<const RowMatrix> matrices, const float* x, std::int64_t rows,
                              std::int64_t in, Isa isa) {
 #ifdef LOOKTWICE_X86
-  if (isa == Isa::avx512 &&
+  if (isa >= Isa::avx512 &&
       std::ranges::any_of(matrices, [](const RowMatrix& m) { return m.bits == WeightBits::bf16; }))
     return split_rows(x, rows, in);
 #endif
@@ -305,19 +306,6 @@ std::int64_t grain_of(std::int64_t in, std::int64_t rows) {
 }
 
 }  // namespace
-
-Isa best_isa() {
-#ifdef LOOKTWICE_X86
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                               __builtin_cpu_supports("f16c");
-  static const bool has_avx512 =
-      has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  return has_avx512 ? Isa::avx512 : has_avx2 ? Isa::avx2 : Isa::plain;
-#else
-  return Isa::plain;
-#endif
-}
 
 void row_products(const float* x, std::int64_t rows, std::int64_t in,
                   std::span<const RowMatrix> matrices, bool add, Isa isa) {

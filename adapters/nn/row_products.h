@@ -9,14 +9,11 @@
 #include <cstdint>
 #include <span>
 
+#include "adapters/nn/isa.h"
+
 namespace looktwice::nn {
 
 enum class WeightBits : std::uint8_t { fp32, bf16, fp16 };
-
-// Which form of a loop runs. All give a row the same bits for any number of rows and threads; they
-// differ among each other by rounding.
-enum class Isa : std::uint8_t { plain, avx2, avx512 };
-Isa best_isa();  // of this machine
 
 struct RowMatrix {
   const void* weight = nullptr;  // [out][in]
@@ -25,6 +22,9 @@ struct RowMatrix {
   std::int64_t out = 0;
   float* y = nullptr;  // [rows][out]
 };
+
+// isa: which form of the loops runs. All give a row the same bits for any number of rows and
+// threads; they differ among each other by rounding.
 
 // For each matrix y = x weight^T + bias, or with `add` y += it. x [rows][in]; fp32 sums. Runs on
 // LibTorch's threads.
