@@ -87,23 +87,24 @@ class Predictions final : public Adapter {
   Prediction reply_to(const Request& request) {
     const std::string sample = setting_.sample_of(request.key);
     Prediction reply{.key = request.key};
-    if (scores_ && !take(*scores_, request, sample, reply)) return reply;
-    if (answers_ && !take(*answers_, request, sample, reply)) return reply;
+    bool said = false;
+    if (scores_ && !take(*scores_, request, sample, reply, said)) return reply;
+    if (answers_ && !take(*answers_, request, sample, reply, said)) return reply;
     if (maps_ && (request.question.wanted.map || options_.map_score != "none")) {
       reply.map = maps_->find(sample);
       if (!reply.map)
         return failed(request, "no map for '" + printable(sample) + "' under " + maps_->source());
       if (!reply.score && options_.map_score != "none") reply.score = score_of(*reply.map);
     }
-    if (!reply.score && reply.text.empty() && !reply.map)
+    if (!reply.score && !said && !reply.map)
       return failed(request, "nothing is recorded for '" + printable(sample) + "'");
     return reply;
   }
 
-  // What one file knows of the request goes into the reply; false: the reply is complete, since it
-  // failed or was refused.
-  bool take(Records& records, const Request& request, const std::string& sample,
-            Prediction& reply) {
+  // What one file knows of the request goes into the reply; said: it holds a text. false: the reply
+  // is complete, since it failed or was refused.
+  bool take(Records& records, const Request& request, const std::string& sample, Prediction& reply,
+            bool& said) {
     const Record* record = records.find(request.key, sample, static_cast<std::size_t>(request.turn),
                                         request.question.text);
     if (!record) {
@@ -120,6 +121,7 @@ class Predictions final : public Adapter {
     }
     if (record->score) reply.score = record->score;
     if (!record->text.empty()) reply.text = record->text;
+    said = said || record->has_text;
     if (request.question.wanted.map && !maps_ && !record->map.file.empty())
       reply.map = map_of_run(records.run_folder(), record->map);
     return true;

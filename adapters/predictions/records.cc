@@ -180,6 +180,7 @@ void Records::read_journal(std::string_view text) {
     Record record{.place = {line_number, 1},
                   .status = p.status,
                   .text = std::move(p.text),
+                  .has_text = p.status == Status::answered,
                   .score = p.score,
                   .error = std::move(p.error),
                   .map = std::move(stored.map)};
@@ -248,12 +249,17 @@ void Records::read_table(const std::filesystem::path& path, std::string_view tex
           table.refuse(cell->place, "answers are a text or a list of texts");
         Record one = record;
         one.text = list.items[i].text;
+        one.has_text = true;
         one.turn = i;
         add(tidy_name(name.text), std::move(one));
       }
       continue;
     }
-    if (cell) record.text = cell->text;
+    if (cell) {
+      record.text = cell->text;
+      // In CSV an empty cell may as well be a missing one.
+      record.has_text = cell->type == Cell::Type::text && (!csv || !cell->text.empty());
+    }
     add(tidy_name(name.text), std::move(record));
   }
 }

@@ -25,6 +25,7 @@ struct Record {
   Place place = {};
   Status status = Status::answered;
   std::string text = {};
+  bool has_text = false;  // also where it is empty: a model that said nothing answered
   std::optional<double> score = {};
   std::string error = {};  // why the recorded answer failed or was refused
   std::string flaw = {};   // why this record cannot be used: a score that is no finite number

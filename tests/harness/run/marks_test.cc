@@ -128,7 +128,7 @@ TEST_F(MarksTest, RecordedMapsAreDrawnAndTheTruthIsNotLookedAt) {
   for (const Image& picture : onlooker.pictures) EXPECT_EQ(picture.pixels, boxed().pixels);
   // The sample without a map failed, and says why.
   EXPECT_EQ(result.progress.failed, 1);
-  const store::RunFolder folder = store::RunFolder::existing(folder_.path() / "run");
+  const store::RunFolder folder = store::RunFolder::locked(folder_.path() / "run");
   const Answers answers = recorded_answers(folder, kRun);
   int failed = 0;
   for (const auto& [key, stored] : answers)
