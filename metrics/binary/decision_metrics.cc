@@ -58,6 +58,20 @@ Interval precision_interval(const Confusion& c) {
   });
 }
 
+// By the delta method, unbiased, for a mean over classes: what Wilson's bounds are worth is too
+// narrow there, since they lean towards one half. Without a right or a wrong alarm: not known.
+std::optional<double> precision_variance(const Confusion& c) {
+  if (c.true_positives == 0 || c.false_positives == 0 || c.positives() < 2 || c.negatives() < 2)
+    return {};
+  const auto of_rate = [](double rate, std::int64_t size) {  // relative to the rate's square
+    return (1 - rate) / rate / static_cast<double>(size - 1);
+  };
+  const double value = *c.precision();
+  const double alarms = static_cast<double>(c.false_positives) / static_cast<double>(c.negatives());
+  return std::pow(value * (1 - value), 2) *
+         (of_rate(*c.recall(), c.positives()) + of_rate(alarms, c.negatives()));
+}
+
 // Within a class all that matters is how many draws hit a sample that was called anomalous.
 std::vector<double> f1_replicates(const Confusion& counts, const BootstrapOptions& options) {
   const std::size_t strata[] = {static_cast<std::size_t>(counts.positives()),
@@ -113,7 +127,10 @@ std::vector<Value> DecisionCounts::values(const std::string& suffix, const std::
       rate("precision" + suffix, c.true_positives, c.called_positive(),
            "no sample was called anomalous"),
       rate("recall" + suffix, c.true_positives, c.positives(), "no anomalous sample"), f1};
-  if (values[1].value) values[1].interval = precision_interval(c);
+  if (Value& precision = values[1]; precision.value) {
+    precision.interval = precision_interval(c);
+    precision.variance = precision_variance(c);
+  }
   for (Value& value : values) {
     if (options.zero_rates && !value.value && c.all() > 0) value.value = 0;
     value.used = c.all();
