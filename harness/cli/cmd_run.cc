@@ -62,6 +62,8 @@ class Run {
     if (options_.map_dtype != "float32" && options_.map_dtype != "float16")
       throw Error(Kind::usage, "--map_dtype=" + printable(options_.map_dtype, 40) +
                                    ": expected float32 or float16");
+    if (options_.maps != "auto" && options_.maps != "all")
+      throw Error(Kind::usage, "--maps=" + printable(options_.maps, 40) + ": expected auto or all");
     if (options_.limit < 0) throw Error(Kind::usage, "--limit: expected a whole number from 1");
     if (options_.num_fewshot < 0 || options_.num_fewshot > 10000)
       throw Error(Kind::usage, "--num_fewshot: expected 0 to 10000");
@@ -176,6 +178,7 @@ class Run {
     for (const run::Task& task : tasks_) samples += static_cast<std::int64_t>(task.samples.size());
     const run::PredictOptions options{.batch_size = options_.batch(),
                                       .half_maps = options_.map_dtype == "float16",
+                                      .all_maps = options_.maps == "all",
                                       .max_failed = options_.tolerated(samples),
                                       .marks = marks_ ? &marks_->marks : nullptr,
                                       .stop = context_.stop,

@@ -138,6 +138,8 @@ void RunOptions::add_to(Command& command) {
               "data sets that this checkpoint saw in training: mvtec,visa; leaderboards flag what "
               "it is then tested on")
       .option("map_dtype", map_dtype, "float32 or float16")
+      .option("maps", maps,
+              "auto: where the task measures them; all: with every picture, for `looktwice maps`")
       .option("fail_on_error", fail_on_error,
               "tolerate this many failed samples (5) or this share (1%, 0.01); more stop the run")
       .flag("json", json, "print the summary as JSON")
@@ -180,11 +182,14 @@ std::int64_t RunOptions::tolerated(std::int64_t samples) const {
 }
 
 std::map<std::string, std::string> deciding_options(const RunOptions& options) {
-  return {{"limit", option_text(options.limit)},
-          {"num_fewshot", option_text(options.num_fewshot)},
-          {"seed", std::to_string(options.scoring.seed)},
-          {"map_dtype", options.map_dtype},
-          {"device", options.device}};
+  std::map<std::string, std::string> deciding = {{"limit", option_text(options.limit)},
+                                                 {"num_fewshot", option_text(options.num_fewshot)},
+                                                 {"seed", std::to_string(options.scoring.seed)},
+                                                 {"map_dtype", options.map_dtype},
+                                                 {"device", options.device}};
+  // Only where it is asked for: runs from before there was such an option are still the same.
+  if (options.maps != "auto") deciding["maps"] = options.maps;
+  return deciding;
 }
 
 namespace {
@@ -197,8 +202,8 @@ std::map<std::string, std::string> identity(const store::Manifest& m) {
     if (name.starts_with("weights") || name == "endpoint" || name == "request_fields")
       all["model." + name] = value;
   for (const char* name :
-       {"limit", "num_fewshot", "seed", "map_dtype", "device", "marks", "marks_from", "marks_place",
-        "marks_source", "marks_threshold", "marks_low", "marks_high"})
+       {"limit", "num_fewshot", "seed", "map_dtype", "device", "maps", "marks", "marks_from",
+        "marks_place", "marks_source", "marks_threshold", "marks_low", "marks_high"})
     if (const auto found = m.options_used.find(name); found != m.options_used.end())
       all[std::string("--") + name] = found->second;
   for (std::size_t i = 0; i < m.tasks.size(); ++i) {

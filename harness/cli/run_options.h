@@ -33,7 +33,7 @@ struct ScoringOptions {
 struct RunOptions {
   std::string model = {}, model_args = {}, tasks = {}, label = {}, device = "cpu";
   std::filesystem::path data_root = ".", output_path = {};
-  std::string batch_size = "auto", fail_on_error = {}, map_dtype = "float32";
+  std::string batch_size = "auto", fail_on_error = {}, map_dtype = "float32", maps = "auto";
   std::string trained_on = {};
   std::int64_t limit = 0;
   int num_fewshot = 0;

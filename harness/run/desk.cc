@@ -115,6 +115,7 @@ Request Desk::request_of(const Open& open) const {
                   .question = open.question};
   if (!open.question.alone) request.dialogue = open.turns;
   if (open.question.blind) return request;
+  if (options_.all_maps) request.question.wanted.map = true;
   request.image = query_of(task, sample, open.question.pictures);
   for (const ImageFile& reference : sample.references)
     request.references.push_back(picture_of(task, reference, open.question.pictures));

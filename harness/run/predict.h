@@ -29,6 +29,7 @@ struct PredictOptions {
   int batch_size = 0;                   // most requests an adapter gets at once; 0: as it likes
   int window = 256;                     // samples open at once
   bool half_maps = false;               // maps as float16
+  bool all_maps = false;                // asks for a map with every question about a picture
   std::int64_t max_failed = -1;         // stop when more samples failed; negative: never
   const Marks* marks = nullptr;         // drawn on the samples' pictures, not on references
   const StopFlag* stop = nullptr;

@@ -92,7 +92,7 @@ TEST(HeatMapName, IsHarmlessWhateverTheDataSetIsCalled) {
                            ".png", "...", "C:\\x", "\xff\xfe", "nul\0l"})
     texts.push_back(text);
   texts.push_back(std::string(5000, 'x'));
-  for (const std::string& text : texts) {
+  for (const std::string& text : std::set<std::string>(texts.begin(), texts.end())) {
     const std::string name = heat_map_name({.task = text, .sample = text, .category = text}, 12);
     EXPECT_TRUE(is_harmless(name)) << name;
     EXPECT_NE(name.find("/000012-"), std::string::npos) << name;

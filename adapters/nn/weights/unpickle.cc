@@ -124,12 +124,12 @@ class Unpickler {
         break;
       case 'c': {
         const std::string module = line();
-        push({.type = Type::global, .text = module + ' ' + line()});
+        push_global(module + ' ' + line());
         break;
       }
       case 0x93: {  // STACK_GLOBAL
         const std::string attribute = pop(Type::text)->text;
-        push({.type = Type::global, .text = pop(Type::text)->text + ' ' + attribute});
+        push_global(pop(Type::text)->text + ' ' + attribute);
         break;
       }
       case '}':
@@ -295,6 +295,13 @@ class Unpickler {
     push({.type = Type::storage,
           .tensor = {
               .storage = part[2]->text, .type = type->second, .storage_size = part[4]->number}});
+  }
+
+  // Named is refused already, before anything could be done with it.
+  void push_global(std::string name) {
+    if (name != kDictionary && name != kTensor && name != kParameter && !kStorages.contains(name))
+      refuse_global(name);
+    push({.type = Type::global, .text = std::move(name)});
   }
 
   [[noreturn]] void refuse_global(const std::string& global) const {

@@ -50,6 +50,7 @@ TEST(Cli, MistakesAreNamedWithTheExitCodeOfTheirKind) {
       {run({"--limit", "x"}), 2, "limit"},
       {run({"--fail_on_error", "50x"}), 2, "a count (5) or a share (1%)"},
       {run({"--map_dtype", "bf16"}), 2, "float32 or float16"},
+      {run({"--maps", "none"}), 2, "auto or all"},
       {run({"--fpr_limit", "0"}), 2, "--fpr_limit"},
       {run({"--metrics", "aupro_mvtek"}), 2, "did you mean 'aupro_mvtec'"},
       {run({"--pixel_threshold", "inf"}), 2, "--pixel_threshold"},
