@@ -96,8 +96,10 @@ TEST(OmniAdAdapter, GivesTheOfficialAnswersOneByOneAndTogether) {
       group.first = arguments;
       group.second.push_back(std::move(one));
     }
+    // Qwen2's whole tokenizer takes a second to read: that one is asked together only.
+    const bool is_small = folder == test::data_path("omniad_other");
     for (const auto& [name, group] : alike)
-      for (const int batch : {1, 3}) {
+      for (const int batch : is_small ? std::vector<int>{1, 3} : std::vector<int>{3}) {
         const auto adapter = made(group.first, batch);
         std::vector<Request> requests;
         for (const Case& one : group.second) requests.push_back(one.request);
