@@ -111,7 +111,13 @@ TEST(SentenceEncoderParity, TinyMpnet) {
   const auto states = encoder.token_states(texts);
   const auto found = encoder.encode(texts);
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    EXPECT_EQ(states[i].ids, test::ids_of(expected[0].find("ids")->items[i])) << i;
+    // States of tokens are cut at what the model has places for, embeddings at max_seq_length.
+    std::vector<std::int32_t> ids = states[i].ids;
+    if (ids.size() > encoder.most_tokens()) {
+      ids.resize(encoder.most_tokens());
+      ids.back() = states[i].ids.back();
+    }
+    EXPECT_EQ(ids, test::ids_of(expected[0].find("ids")->items[i])) << i;
     std::vector<float> row;
     for (const JsonValue& value : expected[0].find("embeddings")->items[i].items)
       row.push_back(std::strtof(value.text.c_str(), nullptr));
