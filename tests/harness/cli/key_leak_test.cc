@@ -284,8 +284,8 @@ TEST(KeyLeak, TheProcessShowsNoKeyInItsWordsAndWritesNoCore) {
 TEST(KeyLeak, ProgramsThatAreStartedDoNotGetTheKey) {
   Command made = command("child", "http://127.0.0.1:1", {"--limit", "1"});
   std::ranges::replace(made.arguments, std::string("openai"), std::string("process"));
-  made.arguments[4] = R"(command="sh -c 'read hello; env >&2; env; exit 3'",start_timeout=10)";
-  made.environment["HOME"] = unit().root().string();
+  made.arguments[5] =
+      R"(command="sh -c 'read hello; env >&2; echo seen by a child >&2; exit 3'",start_timeout=10)";
   const Finished ended = finished(made);
   EXPECT_EQ(ended.code, 5) << ended.err;
   EXPECT_NE(ended.err.find("HOME="), std::string::npos)
