@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "adapters/imaging/png_chunks.h"
@@ -93,6 +94,51 @@ void store_row(const PngHeader& header, Use use, const std::uint8_t* row, const 
   refuse("PNG: a row has an unknown filter");
 }
 
+// Kept from picture to picture: fresh pages cost as much as unpacking into them. On a shelf for all
+// threads, not thread_local: where memory is short, glibc ends the process when it cannot note down
+// the destructor of a thread's variable.
+struct Scratch {
+  std::vector<std::uint8_t> rows = {}, joined = {};
+  std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater = {
+      libdeflate_alloc_decompressor(), libdeflate_free_decompressor};
+};
+
+class BorrowedScratch {
+ public:
+  BorrowedScratch() {
+    Shelf& kept = shelf();
+    const std::scoped_lock lock(kept.mutex);
+    if (kept.idle.empty()) {
+      kept.idle.reserve(++kept.made);  // so that giving back needs no memory
+      scratch_ = std::make_unique<Scratch>();
+    } else {
+      scratch_ = std::move(kept.idle.back());
+      kept.idle.pop_back();
+    }
+  }
+  ~BorrowedScratch() {
+    Shelf& kept = shelf();
+    const std::scoped_lock lock(kept.mutex);
+    kept.idle.push_back(std::move(scratch_));
+  }
+  BorrowedScratch(const BorrowedScratch&) = delete;
+  BorrowedScratch& operator=(const BorrowedScratch&) = delete;
+  Scratch* operator->() { return scratch_.get(); }
+
+ private:
+  struct Shelf {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Scratch>> idle = {};
+    std::size_t made = 0;
+  };
+  static Shelf& shelf() {
+    static Shelf kept;
+    return kept;
+  }
+
+  std::unique_ptr<Scratch> scratch_ = {};
+};
+
 // The whole stream at once, where it is whole, of the right length and small enough to hold twice.
 // Otherwise nothing, and the slow way decides. Gives the index of the last data chunk that was
 // needed.
@@ -102,12 +148,11 @@ std::optional<std::size_t> decode_at_once(const PngChunks& chunks, Use use, Rast
   const std::size_t size = row_bytes(header, raster.width);
   if (header.interlaced || (size + 1) > kMost / std::size_t(raster.height)) return {};
 
-  // Kept from picture to picture: fresh pages cost as much as unpacking into them.
-  static thread_local std::vector<std::uint8_t> kept_rows, kept_joined;
+  BorrowedScratch kept;
   std::vector<std::uint8_t> large_rows, large_joined;
   const std::size_t total = (size + 1) * std::size_t(raster.height);
-  std::vector<std::uint8_t>& rows = total <= kMostKept ? kept_rows : large_rows;
-  std::vector<std::uint8_t>& joined = total <= kMostKept ? kept_joined : large_joined;
+  std::vector<std::uint8_t>& rows = total <= kMostKept ? kept->rows : large_rows;
+  std::vector<std::uint8_t>& joined = total <= kMostKept ? kept->joined : large_joined;
   if (rows.size() < total) rows.resize(total);
   Bytes packed = chunks.data.front();
   if (chunks.data.size() > 1) {
@@ -119,12 +164,9 @@ std::optional<std::size_t> decode_at_once(const PngChunks& chunks, Use use, Rast
     }
     packed = joined;
   }
-  static thread_local const std::unique_ptr<libdeflate_decompressor,
-                                            decltype(&libdeflate_free_decompressor)>
-      inflater(libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
   std::size_t used = 0;
-  if (!inflater ||
-      libdeflate_zlib_decompress_ex(inflater.get(), packed.data(), packed.size(), rows.data(),
+  if (!kept->inflater ||
+      libdeflate_zlib_decompress_ex(kept->inflater.get(), packed.data(), packed.size(), rows.data(),
                                     total, &used, nullptr) != LIBDEFLATE_SUCCESS)
     return {};
 
