@@ -121,7 +121,7 @@ class Predictions final : public Adapter {
     }
     if (record->score) reply.score = record->score;
     if (!record->text.empty()) reply.text = record->text;
-    said = said || record->has_text;
+    said = said || record->has_text || !record->text.empty();
     if (request.question.wanted.map && !maps_ && !record->map.file.empty())
       reply.map = map_of_run(records.run_folder(), record->map);
     return true;

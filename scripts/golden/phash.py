@@ -19,6 +19,8 @@ for folder in folders:
     for file in sorted((root / folder).iterdir()):
         if file.suffix.lower() not in (".png", ".jpg", ".jpeg", ".bmp"):
             continue
+        if file.stem == "rows_missing":  # decoders differ in what they make of a broken picture
+            continue
         try:
             with Image.open(file) as picture:
                 rgb = picture.convert("RGB")
