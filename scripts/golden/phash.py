@@ -19,7 +19,8 @@ for folder in folders:
     for file in sorted((root / folder).iterdir()):
         if file.suffix.lower() not in (".png", ".jpg", ".jpeg", ".bmp"):
             continue
-        if file.stem == "rows_missing":  # decoders differ in what they make of a broken picture
+        # Decoders differ in what they make of a broken picture; Pillow 12.3 refuses ramp4, 12.0 does not.
+        if file.stem in ("rows_missing", "ramp4"):
             continue
         try:
             with Image.open(file) as picture:

@@ -1,7 +1,9 @@
 // liballocation.so, put before a program with LD_PRELOAD: the allocation number ALLOCATION_AT (from
 // 1) finds no memory, and so do the ALLOCATION_FOR - 1 that follow it. ALLOCATION_LOG gets the
-// number of allocations at the end.
+// number of allocations at the end. Counted from main() on: before it, the loader and the CUDA
+// runtime, which notes down its kernels there, end the process when they find no memory.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,15 +16,32 @@ extern void* __libc_realloc(void*, size_t);
 extern void* __libc_memalign(size_t, size_t);
 
 static atomic_long allocations;
+static atomic_int in_main;
 static long first = -1, last = -1;
 
 __attribute__((constructor)) static void read_environment(void) {
   const char* at = getenv("ALLOCATION_AT");
   const char* count = getenv("ALLOCATION_FOR");
-  atomic_store(&allocations, 0);  // those of the loader do not count
   if (!at) return;
   first = atol(at);
   last = first + (count ? atol(count) : 1) - 1;
+}
+
+typedef int (*Main)(int, char**, char**);
+typedef int (*Start)(Main, int, char**, Main, void (*)(void), void (*)(void), void*);
+static Main real_main;
+
+static int counted_main(int count, char** arguments, char** environment) {
+  atomic_store(&allocations, 0);
+  atomic_store(&in_main, 1);
+  return real_main(count, arguments, environment);
+}
+
+int __libc_start_main(Main program, int count, char** arguments, Main init, void (*fini)(void),
+                      void (*loader_fini)(void), void* stack_end) {
+  real_main = program;
+  const Start start = (Start)dlsym(RTLD_NEXT, "__libc_start_main");
+  return start(counted_main, count, arguments, init, fini, loader_fini, stack_end);
 }
 
 __attribute__((destructor)) static void write_log(void) {
@@ -37,7 +56,7 @@ __attribute__((destructor)) static void write_log(void) {
 
 static int refused(void) {
   const long number = atomic_fetch_add(&allocations, 1) + 1;
-  if (first < 0 || number < first || number > last) return 0;
+  if (!atomic_load(&in_main) || first < 0 || number < first || number > last) return 0;
   errno = ENOMEM;
   return 1;
 }
