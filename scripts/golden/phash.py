@@ -19,8 +19,8 @@ for folder in folders:
     for file in sorted((root / folder).iterdir()):
         if file.suffix.lower() not in (".png", ".jpg", ".jpeg", ".bmp"):
             continue
-        # Decoders differ in what they make of a broken picture; Pillow 12.3 refuses ramp4, 12.0 does not.
-        if file.stem in ("rows_missing", "ramp4"):
+        # A broken picture, and three that Pillow 12.0 reads in another way than 12.3, whose pixels the codec gives.
+        if file.stem in ("rows_missing", "ramp4", "rle4", "rle8_delta"):
             continue
         try:
             with Image.open(file) as picture:
