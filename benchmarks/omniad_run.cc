@@ -2,7 +2,7 @@
 // transformers. Prints one JSON line of least milliseconds. steps: the encoder, a prompt's first
 // token, each further token, with the tokens; five: five questions about the picture through the
 // adapter.
-//   omniad_run steps|five CHECKPOINT PICTURE.png THREADS DTYPE TOKENS ROUNDS
+//   omniad_run steps|five CHECKPOINT PICTURE.png THREADS DTYPE TOKENS ROUNDS SIDE
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ Request request_of(const std::filesystem::path& picture, int number, int tokens)
 
 struct Manner {
   std::filesystem::path folder = {}, picture = {};
-  int threads = 1, tokens = 0, rounds = 1;
+  int threads = 1, tokens = 0, rounds = 1, side = 512;
   std::string dtype = {};
 };
 
@@ -53,7 +53,8 @@ void run_steps(const Manner& manner) {
   const c10::InferenceMode guard;
   const omniad::Model model(manner.folder, at::kCPU, nn::number_type_named(manner.dtype));
   const Request request = request_of(manner.picture, 0, 1);
-  const Image image = omniad::sized(request.image.decode(), model.processor(), omniad::Viewing{});
+  const Image image = omniad::sized(request.image.decode(), model.processor(),
+                                    omniad::Viewing{.side = manner.side});
   const at::Tensor values = omniad::patches(image, model.processor());
   const nn::PatchRows grid{image.height / 14, image.width / 14};
   double encoder = 1e12, prefill = 1e12, decode = 1e12;
@@ -79,18 +80,19 @@ void run_steps(const Manner& manner) {
         {.embeds = embeds, .positions = nn::mrope_positions(stretches), .most_tokens = most});
     std::vector<nn::WrittenText> done;
     while (done.empty()) done = writer.step();
-    return done[0].ids;
+    return std::move(done[0]);
   };
+  written(2);  // memory is touched, buffers are there
   std::string ids;
   for (int i = 0; i < manner.rounds; ++i) {
-    auto start = Clock::now();
-    written(1);
-    prefill = std::min(prefill, milliseconds(start));
-    start = Clock::now();
-    const auto text = written(manner.tokens);
-    decode = std::min(decode, (milliseconds(start) - prefill) / (manner.tokens - 1));
+    const nn::WrittenText text = written(manner.tokens);
+    for (const Span& span : text.spans) {
+      const double ms = 1e-6 * static_cast<double>(span.duration_ns);
+      if (span.name == "prefill") prefill = std::min(prefill, ms);
+      if (span.name == "decode") decode = std::min(decode, ms / (manner.tokens - 1));
+    }
     ids.clear();
-    for (const std::int32_t id : text) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
+    for (const std::int32_t id : text.ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
   }
   std::printf("{\"encoder_ms\": %.1f, \"prefill_ms\": %.1f, \"decode_ms\": %.2f, \"ids\": [%s]}\n",
               encoder, prefill, decode, ids.c_str());
@@ -101,9 +103,11 @@ void run_five(const Manner& manner) {
   const auto entry = std::ranges::find(catalogue, "omniad", &AdapterEntry::name);
   double together = 1e12;
   for (int i = 0; i < manner.rounds; ++i) {
-    const auto adapter = entry->make(
-        {{"checkpoint", manner.folder.string()}, {"dtype", manner.dtype}, {"mode", "omniad"}},
-        {.threads = manner.threads});
+    const auto adapter = entry->make({{"checkpoint", manner.folder.string()},
+                                      {"dtype", manner.dtype},
+                                      {"mode", "omniad"},
+                                      {"side", std::to_string(manner.side)}},
+                                     {.threads = manner.threads});
     std::vector<Request> requests;
     for (int number = 1; number <= 5; ++number)
       requests.push_back(request_of(manner.picture, number, manner.tokens));
@@ -122,6 +126,7 @@ int run(const std::vector<std::string>& arguments) {
                       .threads = std::stoi(arguments.at(4)),
                       .tokens = std::stoi(arguments.at(6)),
                       .rounds = std::stoi(arguments.at(7)),
+                      .side = std::stoi(arguments.at(8)),
                       .dtype = arguments.at(5)};
   nn::use_threads(manner.threads);
   arguments.at(1) == "five" ? run_five(manner) : run_steps(manner);

@@ -14,7 +14,7 @@ import time
 LAYERS, TOKENS, THREADS = int(os.environ.get("LAYERS", 4)), 25, int(os.environ.get("THREADS", 2))
 ROUNDS, RUNS = int(os.environ.get("ROUNDS", 1)), int(os.environ.get("RUNS", 2))
 KINDS, PARTS = os.environ.get("KINDS", "fp32 bf16").split(), os.environ.get("PARTS", "steps five").split()
-QUESTION_TOKENS = 8
+QUESTION_TOKENS, SIDE = 8, int(os.environ.get("SIDE", 512))
 
 
 def config():
@@ -73,7 +73,7 @@ def peer(folder, kind, part):
         least[name] = min(least.get(name, 1e12), 1000 * (time.perf_counter() - start) / parts)
 
     def inputs_of(number):
-        seen = processor(Image.open(folder / "picture.png").convert("RGB").resize((512, 512), Image.BICUBIC), return_tensors="pt")
+        seen = processor(Image.open(folder / "picture.png").convert("RGB").resize((SIDE, SIDE), Image.BICUBIC), return_tensors="pt")
         tokens = int(seen["image_grid_thw"].prod()) // 4
         text = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>" + "<|image_pad|>" * tokens
                 + f"<|vision_end|>Question {number}: Is there any defect?\nA. Yes\nB. No<|im_end|>\n<|im_start|>assistant\n")
@@ -94,6 +94,8 @@ def peer(folder, kind, part):
             embeds = model.model.embed_tokens(inputs["input_ids"])
             embeds[inputs["input_ids"] == 151655] = features
             positions, _ = model.get_rope_index(inputs["input_ids"], inputs["image_grid_thw"], None, None, inputs["attention_mask"])
+            if "prefill_ms" not in least:  # memory is touched, buffers are there
+                model(inputs_embeds=embeds, position_ids=positions, use_cache=True)
             start = time.perf_counter()
             out = model(inputs_embeds=embeds, position_ids=positions, use_cache=True)
             note("prefill_ms", start)
@@ -128,14 +130,14 @@ def main():
 
     print(f"{LAYERS} layers of the language model, {THREADS} threads, load {open('/proc/loadavg').read().split()[0]}\n")
     print("| numbers | what | transformers, ms | ours, ms | faster |\n|---|---|---|---|---|")
-    told = {"encoder_ms": "encoder, 512 x 512", "prefill_ms": "first token of 360", "decode_ms": "each further token",
-            "five_ms": "five questions, 8 tokens each"}
+    told = {"encoder_ms": f"encoder, {SIDE} x {SIDE}", "prefill_ms": "first token", "decode_ms": "each further token",
+            "five_ms": f"five questions about a picture of {SIDE} x {SIDE}, {QUESTION_TOKENS} tokens each"}
     for kind in KINDS:
         for part in PARTS:
             ours, theirs = [], []
             tokens = TOKENS if part == "steps" else QUESTION_TOKENS
             for _ in range(ROUNDS):
-                ours.append(output_of(program, part, folder, folder / "picture.png", THREADS, kind, tokens, RUNS))
+                ours.append(output_of(program, part, folder, folder / "picture.png", THREADS, kind, tokens, RUNS, SIDE))
                 theirs.append(output_of(sys.executable, __file__, "--peer", folder, kind, part))
             for key, what in told.items():
                 if key not in ours[0]:
