@@ -10,11 +10,11 @@
 #include "adapters/anomaly_ov/language.h"
 #include "adapters/anomaly_ov/prompt.h"
 #include "adapters/anomaly_ov/vision.h"
+#include "adapters/nn/answering.h"
 #include "adapters/nn/device.h"
 #include "adapters/nn/stage_clock.h"
 #include "harness/core/adapter.h"
 #include "harness/core/error.h"
-#include "harness/core/hash.h"
 
 namespace looktwice::adapters {
 namespace {
@@ -81,10 +81,7 @@ class AnomalyOv final : public Adapter {
       : options_(options),
         device_(nn::device_named(setting.device)),
         type_(nn::number_type_named(options.dtype)),
-        // Each text more costs a CPU little until its arithmetic, not its memory, is the limit.
-        most_texts_(setting.batch_size > 0 ? setting.batch_size
-                    : device_.is_cpu()     ? 4
-                                           : 16),
+        most_texts_(nn::texts_at_once(setting, device_)),
         folder_(checkpoint_folder({.checkpoint = options.checkpoint,
                                    .expert = options.expert,
                                    .vision = options.vision})),
@@ -96,60 +93,35 @@ class AnomalyOv final : public Adapter {
   // machine. Those that want words are written several at once; a turn of a dialogue finds what the
   // turn before has computed, the picture included.
   void serve(Inbox& inbox, Outbox& outbox) override {
-    for (;;) {
-      const bool idle = !writer_ || writer_->idle();
-      if (!idle && inbox.over()) return;  // being stopped
-      std::vector<Request> taken = idle ? inbox.take(1) : std::vector<Request>{};
-      if (idle && taken.empty()) return;
-      do {
-        for (const Request& request : taken) begin(request, outbox);
-      } while (writer_ && writer_->has_room() && !(taken = inbox.try_take(1)).empty());
-      if (!writer_) continue;
-      for (nn::WrittenText& done : writer_->step()) outbox.push(finished(std::move(done)));
-    }
+    nn::serve_texts(inbox, outbox,
+                    {.writer = [&] { return writer_.get(); },
+                     .begin = [&](const Request& request) { begin(request, outbox); },
+                     .finished = [&](nn::WrittenText done) { return finished(std::move(done)); }});
   }
 
   std::map<std::string, std::string> facts() const override {
     std::map<std::string, std::string> facts = {{"weights", folder_.model.hash()},
                                                 {"expert weights", folder_.expert.hash()}};
     if (!folder_.vision.files().empty()) facts["vision weights"] = folder_.vision.hash();
-    if (writer_ && writer_->most() < most_texts_)
-      facts["texts at once"] = std::to_string(writer_->most()) + " (out of memory with more)";
+    if (writer_) nn::add_texts_at_once(facts, *writer_, most_texts_);
     return facts;
   }
 
  private:
   // What is being written about a request.
   struct Open {
-    std::string key = {};
-    Decoding decoding = {};
+    nn::OpenText text = {};
     Memory memory = {};
     std::vector<std::int32_t> prompt = {};
-    std::vector<Span> spans = {};
     std::optional<nn::StageClock> projecting = {};  // read when the answer is there
     bool wants_map = false;
   };
-
-  // Work that may fail for one request; the run goes on.
-  template <class Work>
-  static bool attempted(Prediction& reply, Work work) {
-    try {
-      work();
-      return true;
-    } catch (const std::bad_alloc&) {
-      reply.error = "out of memory";
-    } catch (const std::exception& error) {
-      reply.error = error.what();
-    }
-    reply.status = Status::failed;
-    return false;
-  }
 
   void begin(const Request& request, Outbox& outbox) {
     Prediction reply{.key = request.key};
     const Wanted& wanted = request.question.wanted;
     const bool in_words = options_.words && wanted.text && !wanted.text_for_score;
-    const bool well = attempted(reply, [&] {
+    const bool well = nn::attempted(reply, [&] {
       if (in_words) return ask(request);
       Memory memory;
       see(request, memory, reply.spans, nullptr);
@@ -188,35 +160,27 @@ class AnomalyOv final : public Adapter {
       language_ = std::make_unique<Language>(options_.checkpoint, folder_.model, device_, type_);
       writer_ = std::make_unique<nn::Writer>(language_->decoder(), most_texts_);
     }
-    Open open{.key = request.key,
-              .decoding = request.question.decoding,
+    Open open{.text = {.key = request.key, .decoding = request.question.decoding},
               .wants_map = request.question.wanted.map};
     const auto known = std::ranges::find(memories_, request.image.name(), &Memory::picture);
     if (known != memories_.end()) {
       open.memory = std::move(*known);
       memories_.erase(known);
     } else {
-      see(request, open.memory, open.spans, &open.projecting);
+      see(request, open.memory, open.text.spans, &open.projecting);
     }
     const Question& question = request.question;
     std::string text = question.text;
     for (const Option& option : question.options) text += "\n" + option.letter + ". " + option.text;
     open.prompt =
         prompt_ids(language_->tokenizer(), prompt_parts(question.system, request.dialogue, text));
-    nn::WritingTask task{
-        .tag = ++last_tag_,
-        .embeds = language_->sequence(open.prompt, {open.memory.tokens}),
-        .start = shared_prefix(open.memory, open.prompt),
-        .sampling = {.temperature = static_cast<float>(question.decoding.temperature),
-                     .top_p = static_cast<float>(question.decoding.top_p),
-                     .repetition_penalty = language_->config().repetition_penalty,
-                     .seed = question.decoding.seed},
-        .stream = std::stoull(sha256(request.key).substr(0, 16), nullptr, 16),
-        .stop_ids = language_->config().stop_ids,
-        .most_tokens =
-            std::max(1, options_.max_new_tokens > 0
-                            ? std::min(options_.max_new_tokens, question.decoding.max_new_tokens)
-                            : question.decoding.max_new_tokens)};
+    nn::WritingTask task =
+        nn::writing_task(request, ++last_tag_,
+                         {.repetition_penalty = language_->config().repetition_penalty,
+                          .stop_ids = language_->config().stop_ids,
+                          .max_new_tokens = options_.max_new_tokens});
+    task.embeds = language_->sequence(open.prompt, {open.memory.tokens});
+    task.start = shared_prefix(open.memory, open.prompt);
     writer_->add(std::move(task));
     open_.emplace(last_tag_, std::move(open));
   }
@@ -226,22 +190,15 @@ class AnomalyOv final : public Adapter {
     LOOKTWICE_CHECK(found != open_.end());
     Open open = std::move(found->second);
     open_.erase(found);
-    Prediction reply{.key = open.key, .spans = std::move(open.spans)};
-    if (!done.error.empty()) {
-      reply.status = Status::failed;
-      reply.error = done.error;
-      return reply;
-    }
+    Prediction reply =
+        nn::reply_of(std::move(open.text), done, [&](std::span<const std::int32_t> ids) {
+          return language_->tokenizer().decode(ids, true);
+        });
+    if (reply.status == Status::failed) return reply;
     fill(reply, open.memory, open.wants_map);
-    reply.text = language_->tokenizer().decode(done.ids, true);
-    for (const std::string& stop : open.decoding.stop)
-      if (!stop.empty()) reply.text.resize(std::min(reply.text.find(stop), reply.text.size()));
-    reply.usage = {.input_tokens = done.prompt_tokens,
-                   .output_tokens = static_cast<std::int64_t>(done.ids.size())};
     if (open.projecting)
       for (Span& span : open.projecting->spans()) reply.spans.push_back(std::move(span));
     reply.spans.insert(reply.spans.end(), done.spans.begin(), done.spans.end());
-    if (!done.stopped) reply.facts["finish"] = "length";
     open.memory.ids = std::move(open.prompt);
     open.memory.ids.insert(open.memory.ids.end(), done.ids.begin(), done.ids.end());
     open.memory.cache = std::move(done.cache);

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <list>
 #include <unordered_map>
 
+#include "adapters/nn/answering.h"
 #include "adapters/nn/device.h"
 #include "adapters/nn/prefix_memory.h"
 #include "adapters/nn/writer.h"
@@ -17,7 +17,6 @@
 #include "adapters/omniad/seg_grammar.h"
 #include "harness/core/adapter.h"
 #include "harness/core/error.h"
-#include "harness/core/hash.h"
 #include "harness/core/text.h"
 
 namespace looktwice::adapters {
@@ -29,7 +28,7 @@ struct Options {
   std::filesystem::path checkpoint = {};
   std::string dtype = "fp32", mode = "auto", image = "auto", add_vision_id = "auto";
   std::int64_t min_pixels = 0, max_pixels = 0;
-  int side = 512, index_base = 0;
+  int side = 512, index_base = 0, max_new_tokens = 0;
   bool resize_twice = true, constrained = false;
 
   void visit(auto&& option) {
@@ -54,6 +53,8 @@ struct Options {
     option("constrained", constrained,
            "answers that are asked for <seg> can only be well-formed: scores of other tokens are "
            "masked");
+    option("max_new_tokens", max_new_tokens,
+           "no answer is longer; 0: as the task says (1024 for det.*)");
     option("index_base", index_base, "what constrained answers call the first row and column");
   }
 };
@@ -81,6 +82,8 @@ Options checked(Options options) {
     throw Error(Kind::usage, "model omniad: min_pixels and max_pixels must be from 0 to 2^32");
   if (options.min_pixels > 0 && options.max_pixels > 0 && options.min_pixels > options.max_pixels)
     throw Error(Kind::usage, "model omniad: min_pixels must be at most max_pixels");
+  if (options.max_new_tokens < 0)
+    throw Error(Kind::usage, "model omniad: max_new_tokens must be 0 or more");
   if (options.index_base != 0 && options.index_base != 1)
     throw Error(Kind::usage, "model omniad: index_base must be 0 or 1");
   return options;
@@ -95,10 +98,7 @@ class OmniAd final : public Adapter {
   OmniAd(const Options& options, const Setting& setting)
       : options_(checked(options)),
         device_(nn::device_named(setting.device)),
-        // Each text more costs a CPU little until its arithmetic, not its memory, is the limit.
-        most_texts_(setting.batch_size > 0 ? setting.batch_size
-                    : device_.is_cpu()     ? 4
-                                           : 16),
+        most_texts_(nn::texts_at_once(setting, device_)),
         model_(options.checkpoint, device_, nn::number_type_named(options.dtype)),
         shelf_(model_, kKeptTokens),
         memory_(kKeptTokens),
@@ -110,16 +110,10 @@ class OmniAd final : public Adapter {
   }
 
   void serve(Inbox& inbox, Outbox& outbox) override {
-    for (;;) {
-      const bool idle = writer_.idle();
-      if (!idle && inbox.over()) return;  // being stopped
-      std::vector<Request> taken = idle ? inbox.take(1) : std::vector<Request>{};
-      if (idle && taken.empty()) return;
-      do {
-        for (const Request& request : taken) begin(request, outbox);
-      } while (writer_.has_room() && !(taken = inbox.try_take(1)).empty());
-      for (nn::WrittenText& done : writer_.step()) outbox.push(finished(std::move(done)));
-    }
+    nn::serve_texts(inbox, outbox,
+                    {.writer = [&] { return &writer_; },
+                     .begin = [&](const Request& request) { begin(request, outbox); },
+                     .finished = [&](nn::WrittenText done) { return finished(std::move(done)); }});
   }
 
   std::map<std::string, std::string> facts() const override {
@@ -132,33 +126,23 @@ class OmniAd final : public Adapter {
     if (prompt_tokens_ > 0)
       facts["prompt tokens"] = std::to_string(prompt_tokens_) + ", of these " +
                                std::to_string(reused_tokens_) + " from memory";
-    if (writer_.most() < most_texts_)
-      facts["texts at once"] = std::to_string(writer_.most()) + " (out of memory with more)";
+    nn::add_texts_at_once(facts, writer_, most_texts_);
     return facts;
   }
 
  private:
   // What is being written about a request.
   struct Open {
-    std::string key = {};
-    Decoding decoding = {};
+    nn::OpenText text = {};
     bool wants_score = false, goes_on = false;
     nn::PromptIds prompt = {};
-    std::vector<Span> spans = {};
     std::int64_t reused = 0, prefill_start = 0, prefill_ns = 0;
     std::shared_ptr<AnswerWatch> watch = {};
   };
 
   void begin(const Request& request, Outbox& outbox) {
-    Prediction reply{.key = request.key, .status = Status::failed};
-    try {
-      return ask(request);
-    } catch (const std::bad_alloc&) {
-      reply.error = "out of memory";
-    } catch (const std::exception& error) {
-      reply.error = error.what();
-    }
-    outbox.push(std::move(reply));
+    Prediction reply{.key = request.key};
+    if (!nn::attempted(reply, [&] { ask(request); })) outbox.push(std::move(reply));
   }
 
   bool asks_for_seg(const Question& question) const {
@@ -191,8 +175,7 @@ class OmniAd final : public Adapter {
   void ask(const Request& request) {
     const Question& question = request.question;
     const bool in_omniad = is_omniad(question);
-    Open open{.key = request.key,
-              .decoding = question.decoding,
+    Open open{.text = {.key = request.key, .decoding = question.decoding},
               .wants_score = question.wanted.score,
               .goes_on = !question.alone};
     const bool numbered = options_.add_vision_id == "auto" ? !in_omniad && !question.parts.empty()
@@ -205,7 +188,7 @@ class OmniAd final : public Adapter {
       const bool own = number == static_cast<int>(request.references.size());
       ShelvedPicture shown =
           shelf_.shown(own ? request.image : request.references[static_cast<std::size_t>(number)],
-                       viewing, open.spans);
+                       viewing, open.text.spans);
       pictures.try_emplace(shown.id, shown);
       return shown.id;
     };
@@ -221,19 +204,15 @@ class OmniAd final : public Adapter {
         stretches.push_back({.tokens = 1});
       seen.push_back(id < 0 ? model_.image_token() : id);
     }
-    nn::WritingTask task{
-        .tag = ++last_tag_,
-        .embeds = nn::embedded_prompt(model_.decoder(), open.prompt,
-                                      [&](std::int32_t id) { return pictures.at(id).features; }),
-        .positions = nn::mrope_positions(stretches),
-        .sampling = {.temperature = static_cast<float>(question.decoding.temperature),
-                     .top_p = static_cast<float>(question.decoding.top_p),
-                     .repetition_penalty = model_.generation().repetition_penalty,
-                     .seed = question.decoding.seed},
-        .stream = std::stoull(sha256(request.key).substr(0, 16), nullptr, 16),
-        .seen = std::move(seen),
-        .stop_ids = model_.generation().stop_ids,
-        .most_tokens = std::max(1, question.decoding.max_new_tokens)};
+    nn::WritingTask task =
+        nn::writing_task(request, ++last_tag_,
+                         {.repetition_penalty = model_.generation().repetition_penalty,
+                          .stop_ids = model_.generation().stop_ids,
+                          .max_new_tokens = options_.max_new_tokens});
+    task.embeds = nn::embedded_prompt(model_.decoder(), open.prompt,
+                                      [&](std::int32_t id) { return pictures.at(id).features; });
+    task.positions = nn::mrope_positions(stretches);
+    task.seen = std::move(seen);
     task.start = start_of(task, !request.dialogue.empty(), open);
     std::shared_ptr<SegWriter> grammar;
     if (vocabulary_ && asks_for_seg(question))
@@ -311,21 +290,14 @@ class OmniAd final : public Adapter {
     LOOKTWICE_CHECK(found != open_.end());
     Open open = std::move(found->second);
     open_.erase(found);
-    Prediction reply{.key = open.key, .spans = std::move(open.spans)};
-    if (!done.error.empty()) {
-      reply.status = Status::failed;
-      reply.error = done.error;
-      return reply;
-    }
-    reply.text = model_.tokenizer().decode(done.ids, true);
-    for (const std::string& stop : open.decoding.stop)
-      if (!stop.empty()) reply.text.resize(std::min(reply.text.find(stop), reply.text.size()));
+    Prediction reply = nn::reply_of(
+        std::move(open.text), done,
+        [&](std::span<const std::int32_t> ids) { return model_.tokenizer().decode(ids, true); });
+    if (reply.status == Status::failed) return reply;
     if (open.watch) {
       reply.likelihoods = open.watch->likelihoods(done.ids);
       if (open.wants_score) reply.score = open.watch->yes_share(done.ids);
     }
-    reply.usage = {.input_tokens = done.prompt_tokens,
-                   .output_tokens = static_cast<std::int64_t>(done.ids.size())};
     for (Span& span : done.spans) {
       if (span.name == "prefill" && open.prefill_ns > 0) {
         span.start_ns = open.prefill_start;
@@ -333,7 +305,6 @@ class OmniAd final : public Adapter {
       }
       reply.spans.push_back(std::move(span));
     }
-    if (!done.stopped) reply.facts["finish"] = "length";
     prompt_tokens_ += done.prompt_tokens;
     reused_tokens_ += open.reused;
     if (open.goes_on) {

@@ -1,0 +1,67 @@
+// What native models do alike around their writer: failures, lengths, stop strings.
+#include "adapters/nn/answering.h"
+
+#include <gtest/gtest.h>
+
+#include <new>
+#include <stdexcept>
+
+namespace looktwice::nn {
+namespace {
+
+TEST(Answering, AFailureIsAnAnswerWithItsReason) {
+  Prediction reply{.key = "a"};
+  EXPECT_TRUE(attempted(reply, [] {}));
+  EXPECT_EQ(reply.status, Status::answered);
+  EXPECT_FALSE(attempted(reply, [] { throw std::runtime_error("no such picture"); }));
+  EXPECT_EQ(reply.status, Status::failed);
+  EXPECT_EQ(reply.error, "no such picture");
+  EXPECT_FALSE(attempted(reply, [] { throw std::bad_alloc(); }));
+  EXPECT_EQ(reply.error, "out of memory");
+}
+
+TEST(Answering, TheShorterLengthCountsAndOneTokenIsLeast) {
+  Request request{.key = "a"};
+  const auto most = [&](int asked, int allowed) {
+    request.question.decoding.max_new_tokens = asked;
+    return writing_task(request, 1, {.max_new_tokens = allowed}).most_tokens;
+  };
+  EXPECT_EQ(most(128, 0), 128);
+  EXPECT_EQ(most(128, 32), 32);
+  EXPECT_EQ(most(16, 32), 16);
+  EXPECT_EQ(most(0, 0), 1);
+}
+
+TEST(Answering, DrawsHangOnTheRequestAlone) {
+  const auto stream = [](const char* key, std::uint64_t tag) {
+    return writing_task({.key = key}, tag, {}).stream;
+  };
+  EXPECT_EQ(stream("a", 1), stream("a", 2));
+  EXPECT_NE(stream("a", 1), stream("b", 1));
+}
+
+TEST(Answering, ATextEndsBeforeTheFirstStopString) {
+  const auto told = [](std::vector<std::string> stops, bool stopped) {
+    return reply_of({.key = "a", .decoding = {.stop = std::move(stops)}},
+                    {.ids = {1, 2, 3}, .stopped = stopped, .prompt_tokens = 7},
+                    [](std::span<const std::int32_t>) { return "one\ntwo END"; });
+  };
+  EXPECT_EQ(told({}, true).text, "one\ntwo END");
+  EXPECT_EQ(told({"END", "\n", ""}, true).text, "one");
+  EXPECT_EQ(told({}, true).usage.output_tokens, 3);
+  EXPECT_TRUE(told({}, true).facts.empty());
+  EXPECT_EQ(told({}, false).facts.at("finish"), "length");
+}
+
+TEST(Answering, WhatCouldNotBeWrittenKeepsItsSpans) {
+  const Prediction reply =
+      reply_of({.key = "a", .spans = {{.name = "vision"}}}, {.error = "out of memory"},
+               [](std::span<const std::int32_t>) { return "text"; });
+  EXPECT_EQ(reply.status, Status::failed);
+  EXPECT_EQ(reply.error, "out of memory");
+  EXPECT_EQ(reply.text, "");
+  EXPECT_EQ(reply.spans.size(), 1u);
+}
+
+}  // namespace
+}  // namespace looktwice::nn
