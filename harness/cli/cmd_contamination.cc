@@ -4,13 +4,13 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 
 #include "adapters/imaging/codec.h"
 #include "adapters/imaging/phash.h"
 #include "harness/cli/command.h"
 #include "harness/cli/formats.h"
+#include "harness/cli/in_parallel.h"
 #include "harness/cli/print.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/stored_run.h"
@@ -47,26 +47,6 @@ PictureHashes hashes_of(const fs::path& file, const ImageCodec& codec, bool perc
     if (error.kind() != Kind::data) throw;
   }
   return hashes;
-}
-
-// Work on numbers 0 to n - 1 by several threads; the first failure is thrown when all are done.
-void in_parallel(std::size_t n, int threads, const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next = 0;
-  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(std::max(1, threads)));
-  const auto run = [&](std::size_t thread) {
-    try {
-      for (std::size_t i = next++; i < n; i = next++) work(i);
-    } catch (...) {
-      failures[thread] = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    for (std::size_t t = 1; t < failures.size(); ++t) helpers.emplace_back(run, t);
-    run(0);
-  }
-  for (const std::exception_ptr& failure : failures)
-    if (failure) std::rethrow_exception(failure);
 }
 
 struct ContaminationCommand {

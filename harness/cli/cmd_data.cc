@@ -1,4 +1,4 @@
-// looktwice data: what a data set folder holds, against what it should hold.
+// looktwice data verify: what a data set folder holds, against what it should hold.
 #include <algorithm>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -197,15 +197,7 @@ int verify_mmad(const VerifyCommand& options, const Context& context) {
 
 int verify(const VerifyCommand& options, const Context& context) {
   if (options.name == "mmad") return verify_mmad(options, context);
-  const std::size_t colon = options.name.find(':');
-  const DatasetEntry entry = dataset_named(options.name.substr(0, colon));
-  std::string variant = colon == std::string::npos ? "" : options.name.substr(colon + 1);
-  if (variant.empty() && !entry.variants.empty()) variant = entry.variants.front();
-  if (!variant.empty() && std::ranges::find(entry.variants, variant) == entry.variants.end()) {
-    std::string message = entry.name + ": no variant '" + printable(variant, 40) + "'; it has";
-    for (const std::string& known : entry.variants) message += " " + known;
-    throw Error(Kind::usage, message);
-  }
+  const auto [entry, variant] = dataset_with_variant(options.name);
   const auto codec = imaging::make_codec();
   const Dataset set = entry.load({.root = options.data_root, .variant = variant, .codec = codec});
   ProgressLine line(context.terminal.err_is_tty, options.quiet);
@@ -244,6 +236,7 @@ void add_data(Command& program, Context& context) {
       .flag("json", options->json, "as JSON")
       .flag("quiet", options->quiet, "no progress");
   command.action([=, &context] { return verify(*options, context); });
+  add_masks(data, context);
 }
 
 }  // namespace looktwice::cli

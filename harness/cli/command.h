@@ -79,6 +79,7 @@ void add_plan(Command& program, Context& context);
 void add_profile(Command& program, Context& context);
 void add_list(Command& program, Context& context);
 void add_data(Command& program, Context& context);
+void add_masks(Command& data, Context& context);  // data masks
 void add_audit(Command& program, Context& context);
 void add_bench(Command& program, Context& context);
 void add_contamination(Command& audit, Context& context);  // audit contamination, audit manifest

@@ -150,6 +150,19 @@ DatasetEntry dataset_named(const std::string& name) {
   return entry_named("data set", name, datasets::dataset_catalogue());
 }
 
+DatasetChoice dataset_with_variant(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  DatasetChoice made{.entry = dataset_named(text.substr(0, colon)),
+                     .variant = colon == std::string::npos ? "" : text.substr(colon + 1)};
+  const std::vector<std::string>& known = made.entry.variants;
+  if (made.variant.empty() && !known.empty()) made.variant = known.front();
+  if (made.variant.empty() || std::ranges::find(known, made.variant) != known.end()) return made;
+  std::string message = made.entry.name + ": no variant '" + printable(made.variant, 40) + "'; ";
+  message += known.empty() ? "it has none" : "it has";
+  for (const std::string& one : known) message += " " + one;
+  throw Error(Kind::usage, message);
+}
+
 std::filesystem::path usual_answer_cache() {
   const auto variable = [](const char* name) -> std::filesystem::path {
     const char* value = std::getenv(name);

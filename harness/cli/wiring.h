@@ -38,6 +38,12 @@ run::Task loaded_task(const TaskName& name, const TaskLoading& loading);
 
 AdapterEntry adapter_named(const std::string& name);
 DatasetEntry dataset_named(const std::string& name);
+// "elpv:all"; without a variant the first of the set, where it has any. Kind::usage as well.
+struct DatasetChoice {
+  DatasetEntry entry = {};
+  std::string variant = {};
+};
+DatasetChoice dataset_with_variant(const std::string& text);
 
 // $XDG_CACHE_HOME/looktwice/answers.sqlite, else ~/.cache/looktwice/answers.sqlite; empty: no home.
 std::filesystem::path usual_answer_cache();
