@@ -2,6 +2,8 @@
 # .venv, where ./scripts/setup torch puts it, then in CMAKE_PREFIX_PATH (a libtorch folder, or site-packages/torch).
 # Not find_package(Torch): that demands nvcc of a wheel built for CUDA. Linked are libtorch_cpu and libc10 alone;
 # libtorch_cuda is loaded by adapters/nn/device.cc when a run asks for a GPU.
+# OpenMP comes with it: at::parallel_for() is a template that runs on one thread where its user is compiled without. Whichever libgomp
+# is found first, a program has one, since all go by the same name, and with it one pool of threads for LibTorch's code and ours.
 include_guard(GLOBAL)
 set(LOOKTWICE_TORCH_VERSION "")
 if(NOT LOOKTWICE_TORCH)
@@ -32,8 +34,9 @@ if(torch_lacks)
   message(FATAL_ERROR "${torch_lacks}; ./scripts/setup torch fetches it (530 MB). Without the native models, use the preset dev")
 endif()
 
+find_package(OpenMP REQUIRED COMPONENTS CXX)
 set(LOOKTWICE_TORCH_VERSION ${torch_version})
 message(STATUS "Native models are built on LibTorch ${torch_version}: ${LOOKTWICE_TORCH_CPU}")
 add_library(looktwice_torch INTERFACE IMPORTED GLOBAL)
 target_include_directories(looktwice_torch SYSTEM INTERFACE ${LOOKTWICE_TORCH_INCLUDE})
-target_link_libraries(looktwice_torch INTERFACE ${LOOKTWICE_TORCH_CPU} ${LOOKTWICE_TORCH_C10})
+target_link_libraries(looktwice_torch INTERFACE ${LOOKTWICE_TORCH_CPU} ${LOOKTWICE_TORCH_C10} OpenMP::OpenMP_CXX)

@@ -1,7 +1,16 @@
-// Names of devices and numbers.
+// Names of devices and numbers, and the threads of the CPU.
 #include "adapters/nn/device.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <iterator>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "tests/support/refusal.h"
 
@@ -31,6 +40,27 @@ TEST(Device, NumbersHaveNames) {
     EXPECT_STREQ(name_of(number_type_named(name)), name);
   EXPECT_TRUE(
       names_all(refusal(Kind::usage, [] { (void)number_type_named("int8"); }), {"int8", "bf16"}));
+}
+
+std::ptrdiff_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+// Compiled without OpenMP, a loop of ours runs on one thread and no one notices.
+TEST(Device, LoopsOfOursRunOnTheThreadsOfLibTorch) {
+  for (const int asked : {1, 2, 3}) {
+    use_threads(asked);
+    std::set<std::thread::id> seen;
+    std::mutex guard;
+    at::parallel_for(0, 3, 1, [&](std::int64_t, std::int64_t) {
+      const std::lock_guard held(guard);
+      seen.insert(std::this_thread::get_id());
+    });
+    EXPECT_EQ(seen.size(), static_cast<std::size_t>(asked));
+  }
+  const std::ptrdiff_t before = threads_of_this_process();
+  (void)at::mm(at::ones({500, 500}), at::ones({500, 500}));
+  EXPECT_EQ(threads_of_this_process(), before) << "LibTorch has threads of its own";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/nn/decoder_rows.h"
+#include "adapters/nn/device.h"
 
 namespace looktwice::nn {
 namespace {
@@ -139,6 +140,27 @@ TEST(RowProducts, GatesAreSiluTimesUp) {
     for (std::size_t i = 0; i < y.size(); ++i)
       ASSERT_NEAR(y[i], gates[i] / (1 + std::exp(-gates[i])) * ups[i], 1e-3) << i;
   }
+}
+
+// Large enough to be divided among threads, at places that are no whole blocks of the loops.
+TEST(RowProducts, AnyNumberOfThreadsGivesTheSameBits) {
+  std::mt19937 draw(9);
+  const std::int64_t rows = 2, in = 417, out = 1031;
+  const std::vector<float> x = normal_numbers(rows * in, draw),
+                           first = normal_numbers(out * in, draw),
+                           second = normal_numbers(out * in, draw);
+  std::vector<std::vector<float>> made;
+  for (const int threads : {1, 2, 3, 5}) {
+    use_threads(threads);
+    std::vector<float>& y = made.emplace_back(static_cast<std::size_t>(3 * rows * out));
+    row_products(x.data(), rows, in,
+                 {{{.weight = first.data(), .out = out, .y = y.data()},
+                   {.weight = second.data(), .out = out, .y = y.data() + rows * out}}});
+    gated_products(x.data(), rows, in, {.weight = first.data(), .out = out},
+                   {.weight = second.data(), .out = out}, y.data() + 2 * rows * out);
+    EXPECT_EQ(y, made.front()) << threads << " threads";
+  }
+  use_threads(1);
 }
 
 TEST(RowProducts, WideningLosesNothing) {
