@@ -69,6 +69,7 @@ std::vector<double> auroc_replicates(const RankedScores& ranked, const Bootstrap
       std::fill(counts.begin(), counts.end(), 0U);
       random.each_below(n, n, [&](std::uint32_t i) { ++counts[i]; });
       std::uint32_t sum = 0;
+#pragma GCC unroll 8
       for (std::uint32_t i = 0; i < n; ++i) {
         drawn_above[i] = sum;
         sum += counts[i];

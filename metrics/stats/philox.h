@@ -56,6 +56,7 @@ class RandomStream {
       const std::size_t words = std::min(kBuffer - position_, (times + 1) / 2);
       const std::size_t got = small_numbers(words_.data() + position_, words, n, numbers.data());
       const std::size_t used = std::min(got, times);
+#pragma GCC unroll 8
       for (std::size_t i = 0; i < used; ++i) {
         const std::uint32_t number = numbers[i];  // g++ 11 cannot convert it within the call
         visit(number);

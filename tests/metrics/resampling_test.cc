@@ -76,6 +76,25 @@ TEST(RandomStream, NumbersBelowNAreUniform) {
   }
 }
 
+// Whatever the processor can do at once: the accepted halves of the words, in their order.
+TEST(RandomStream, SmallNumbersAreTheHalvesOfTheWordsInOrder) {
+  for (const std::uint32_t n : {1U, 2U, 3U, 40U, 999U, 1000U, 1024U, 4095U, 4096U}) {
+    RandomStream words({.seed = 5, .tag = n}, 2), many({.seed = 5, .tag = n}, 2);
+    std::uint32_t word = 0;
+    bool high = true;
+    const auto half = [&] {
+      high = !high;
+      if (!high) word = words.next();
+      return high ? word >> 16 : word & 65535U;
+    };
+    many.each_below(n, 5001, [&](std::uint32_t number) {
+      std::uint32_t product = half() * n;
+      while ((product & 65535U) < 65536U % n) product = half() * n;
+      ASSERT_EQ(number, product >> 16) << "n " << n;
+    });
+  }
+}
+
 TEST(InParts, CoversEachIndexOnceAndRethrows) {
   for (const int threads : {1, 3, 8}) {
     std::vector<int> seen(100, 0);
