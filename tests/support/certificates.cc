@@ -68,6 +68,14 @@ std::filesystem::path written(const std::filesystem::path& path, Write write) {
   return path;
 }
 
+TlsFiles files(X509* certificate, EVP_PKEY* key, const std::string& stem) {
+  return {.certificate =
+              written(stem + ".pem", [&](std::FILE* file) { PEM_write_X509(file, certificate); }),
+          .key = written(stem + ".key", [&](std::FILE* file) {
+            PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
+          })};
+}
+
 }  // namespace
 
 struct Authority::Keys {
@@ -86,12 +94,13 @@ TlsFiles Authority::certificate(const std::string& host, int days_from, int days
   const Pkey key = new_key();
   const Certificate made = new_certificate(host, key.get(), keys_->certificate.get(),
                                            keys_->key.get(), days_from, days_to);
-  const std::string stem = host + "_" + std::to_string(days_to);
-  return {.certificate = written(folder_ / (stem + ".pem"),
-                                 [&](std::FILE* file) { PEM_write_X509(file, made.get()); }),
-          .key = written(folder_ / (stem + ".key"), [&](std::FILE* file) {
-            PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-          })};
+  return files(made.get(), key.get(), folder_ / (host + "_" + std::to_string(days_to)));
+}
+
+TlsFiles Authority::self_signed(const std::string& host) const {
+  const Pkey key = new_key();
+  const Certificate made = new_certificate(host, key.get(), nullptr, key.get(), -1, 1);
+  return files(made.get(), key.get(), folder_ / (host + "_alone"));
 }
 
 }  // namespace looktwice::testing

@@ -23,6 +23,14 @@ std::string lower(std::string text) {
   return text;
 }
 
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
 SSL_CTX* tls_context(const TlsFiles& files) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (!context || SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1 ||
@@ -88,6 +96,27 @@ class WebServer::Connection final : public Line {
     open_ = false;
   }
 
+  void tunnel(int port) override {
+    const int far = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(port);
+    const auto* to = reinterpret_cast<const sockaddr*>(&address);
+    if (far >= 0 && ::connect(far, to, sizeof address) == 0) {
+      pollfd ends[2] = {{.fd = socket_, .events = POLLIN}, {.fd = far, .events = POLLIN}};
+      char bytes[1 << 14];
+      for (bool open = true; open && !ending_;) {
+        if (::poll(ends, 2, 100) < 0) break;
+        for (int from = 0; from < 2 && open; ++from) {
+          if (ends[from].revents == 0) continue;
+          const auto size = ::recv(ends[from].fd, bytes, sizeof bytes, 0);
+          open = size > 0 && ::send(ends[1 - from].fd, bytes, static_cast<std::size_t>(size),
+                                    MSG_NOSIGNAL) == size;
+        }
+      }
+    }
+    if (far >= 0) ::close(far);
+    open_ = false;
+  }
+
   // False: the client has hung up.
   bool receive(std::string& to) {
     char bytes[1 << 14];
@@ -109,9 +138,7 @@ WebServer::WebServer(Script script, TlsFiles tls) : script_(std::move(script)) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   if (!tls.certificate.empty()) tls_ = std::shared_ptr<SSL_CTX>(tls_context(tls), SSL_CTX_free);
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
   if (listener_ < 0 || ::bind(listener_, any, size) != 0 || ::listen(listener_, 512) != 0 ||

@@ -29,6 +29,9 @@ class Line {
   virtual void close() = 0;
   virtual void reset() = 0;  // RST in place of a farewell
   virtual void hold() = 0;   // until the client hangs up or the server ends
+  // What a proxy does after CONNECT: carries bytes to a port of the loopback and back until one
+  // side hangs up. Plain lines only.
+  virtual void tunnel(int port) = 0;
 };
 
 struct TlsFiles {
@@ -78,6 +81,7 @@ class Authority {
   const std::filesystem::path& file() const { return file_; }
   // host: a DNS name or an IP address. days: valid from days_from to days_to, from now.
   TlsFiles certificate(const std::string& host, int days_from = -1, int days_to = 1) const;
+  TlsFiles self_signed(const std::string& host) const;
 
  private:
   struct Keys;

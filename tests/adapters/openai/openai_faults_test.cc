@@ -394,6 +394,8 @@ TEST_F(OpenAiFaults, TlsIsCheckedInEveryPart) {
   EXPECT_NE(refused(other, trusting, "127.0.0.1"), "");
   WebServer unknown(script, authority.certificate("127.0.0.1", -1, 2));
   EXPECT_NE(refused(unknown, {}, "127.0.0.1"), "") << "an authority that nobody trusts";
+  WebServer alone(script, authority.self_signed("127.0.0.1"));
+  EXPECT_TRUE(names_all(refused(alone, trusting, "127.0.0.1"), {"certificate"}));
 }
 
 TEST_F(OpenAiFaults, TheKeyNeverFollowsARedirectToAnotherHost) {
@@ -460,6 +462,50 @@ TEST_F(OpenAiFaults, AProxyIsUsedAndMayNotHoldAPasswordInArgv) {
                       adapter("http://x", {{"proxy", "http://u:p@host:1"}});
                     }),
             "");
+}
+
+TEST_F(OpenAiFaults, AProxyOfHttpsCarriesBytesItCannotRead) {
+  const Authority authority(folder_.path());
+  const Arguments trusting{{"ca_file", authority.file().string()}};
+  WebServer server(always(response(200, completion("Yes"))), authority.certificate("far.example"));
+  WebServer proxy([&](const Heard&, Line& line) {
+    line.send("HTTP/1.1 200 Connection established\r\n\r\n");
+    line.tunnel(server.port());
+  });
+  ::setenv("https_proxy", proxy.url().c_str(), 1);
+  EXPECT_EQ(answer("https://far.example", trusting).text, "Yes");
+  ::unsetenv("https_proxy");
+  Arguments named = trusting;
+  named["proxy"] = proxy.url();
+  EXPECT_EQ(answer("https://far.example", named).text, "Yes");
+  ASSERT_EQ(proxy.heard().size(), 2u);
+  for (const Heard& heard : proxy.heard()) {
+    EXPECT_EQ(heard.method, "CONNECT");
+    EXPECT_EQ(heard.target, "far.example:443");
+    EXPECT_EQ(heard.head.find(kCanary), std::string::npos) << "the key is for the server alone";
+  }
+  for (const Heard& heard : server.heard())
+    EXPECT_EQ(heard.header("Authorization"), std::string("Bearer ") + kCanary);
+
+  // Whoever answers in the server's place has no certificate of its name.
+  WebServer impostor(always(response(200, completion("No"))), authority.certificate("127.0.0.1"));
+  WebServer lying([&](const Heard&, Line& line) {
+    line.send("HTTP/1.1 200 Connection established\r\n\r\n");
+    line.tunnel(impostor.port());
+  });
+  named["proxy"] = lying.url();
+  ListDesk desk(requests(1));
+  const auto model = adapter("https://far.example", named);
+  EXPECT_NE(refusal(Kind::model, [&] { model->serve(desk, desk); }), "");
+  EXPECT_TRUE(impostor.heard().empty());
+
+  WebServer strict(always(response(407, "no", "Proxy-Authenticate: Basic\r\n")));
+  named["proxy"] = strict.url();
+  const Prediction kept_out = answer("https://far.example", named);
+  EXPECT_EQ(kept_out.status, Status::failed);
+  EXPECT_TRUE(names_all(kept_out.error, {"407"})) << kept_out.error;
+  for (const WebServer* bad : {&lying, &strict})
+    for (const Heard& heard : bad->heard()) EXPECT_EQ(heard.head.find(kCanary), std::string::npos);
 }
 
 TEST_F(OpenAiFaults, WrongContentIsNoAnswer) {
