@@ -102,12 +102,17 @@ struct Column {
 class Rows {
  public:
   Rows(std::vector<store::Row>& rows, const Task& task, const std::vector<Marked>& marked,
-       const metrics::MetricOptions& options)
-      : rows_(rows), task_(task), clusters_(clusters_of(marked)), options_(options) {}
+       const metrics::MetricOptions& options, const WhyNone& why_none)
+      : rows_(rows),
+        task_(task),
+        clusters_(clusters_of(marked)),
+        options_(options),
+        why_none_(why_none) {}
 
   void add_measure(const std::string& scorer, const GroupMeasure& asked, bool zero_rates) {
     const Measure measure = measure_named(asked.measure);
     const Means means = means_of(clusters_, scorer, asked, measure);
+    const auto why = why_none_.find(measure.value());
     // A class without any answer of the group is 0 for the scorers that take it so.
     const auto value_of = [&](const ClusterMean& mean, bool is_class) {
       Value value = mean.value(options_);
@@ -115,7 +120,10 @@ class Rows {
         value.value = 0;
         value.reason.clear();
       }
-      if (!means.any && !measure.missing.empty()) value.reason = measure.missing;
+      if (!means.any && why != why_none_.end())
+        value.reason = why->second;
+      else if (!means.any && !measure.missing.empty())
+        value.reason = measure.missing;
       return value;
     };
     Column& column = columns_[scorer + "\n" + asked.name()];
@@ -165,6 +173,7 @@ class Rows {
   const Task& task_;
   const std::vector<Cluster> clusters_;
   const metrics::MetricOptions& options_;
+  const WhyNone& why_none_;
   std::map<std::string, Column> columns_ = {};
 };
 
@@ -204,8 +213,8 @@ void measure_answers(std::vector<Marked>& marked, const Plan& plan,
 
 void add_answer_rows(std::vector<store::Row>& rows, const Task& task,
                      const std::vector<Marked>& marked, const Plan& plan,
-                     const metrics::MetricOptions& options) {
-  Rows made(rows, task, marked, options);
+                     const metrics::MetricOptions& options, const WhyNone& why_none) {
+  Rows made(rows, task, marked, options, why_none);
   for (const std::string& scorer : plan.scorers) {
     for (const GroupMeasure& asked : plan.measures)
       made.add_measure(scorer, asked, plan.zero_rates && scorer == "official");

@@ -3,6 +3,8 @@
 // one picture, pictures of a class, classes; the mean over all pictures stands beside it.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "harness/run/mark.h"
@@ -17,10 +19,13 @@ namespace looktwice::run {
 void measure_answers(std::vector<Marked>& marked, const Plan& plan,
                      const metrics::WordCutter& unicode_words = {});
 
+// By value ("gpt_score"): why no answer has it although somebody was asked for it.
+using WhyNone = std::map<std::string, std::string>;
+
 // Rows of the plan's measures and averages: per class, "macro" and "pooled". A measure that no
-// answer has stands there without a value, with what would give it.
+// answer has stands there without a value, with why, or else with what would give it.
 void add_answer_rows(std::vector<store::Row>& rows, const Task& task,
                      const std::vector<Marked>& marked, const Plan& plan,
-                     const metrics::MetricOptions& options);
+                     const metrics::MetricOptions& options, const WhyNone& why_none = {});
 
 }  // namespace looktwice::run

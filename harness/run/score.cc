@@ -235,10 +235,20 @@ std::vector<Marked> read_task(const Task& task, const Recorded& recorded) {
 }
 
 // Adds what judge and encoder say of each answer.
-void measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOptions& options) {
+WhyNone measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOptions& options) {
+  WhyNone why_none;
   if (options.judge) {
     const Judging judging(*options.judge, outcomes_of(all));
-    add_points(all, judging.judged(recorded.judgements), options.judge->both_orders);
+    const std::vector<Judged> judged = judging.judged(recorded.judgements);
+    add_points(all, judged, options.judge->both_orders);
+    const JudgeCounts counts = counted(judged);
+    if (counts.asked > 0) {
+      std::string why = "the judge was asked, and of " + std::to_string(counts.asked) +
+                        " judgements " + std::to_string(counts.missing) +
+                        " have no verdict on the scale";
+      if (counts.failed > 0) why += ", " + std::to_string(counts.failed) + " failed";
+      for (const char* value : {"gpt_score", "gpt_reference"}) why_none[value] = why;
+    }
   }
   if (options.encoder)
     add_similarities(all,
@@ -246,6 +256,7 @@ void measure(std::vector<Marked>& all, const Recorded& recorded, const ScoreOpti
   if (options.token_encoder)
     add_bert_scores(all,
                     Matching(*options.token_encoder, outcomes_of(all)).pairs(recorded.embeddings));
+  return why_none;
 }
 
 // The suite's plan, with those optional scorers that marked something.
@@ -260,14 +271,14 @@ Plan plan_for(const Task& task, const std::vector<Marked>& marked) {
 
 void add_all_rows(std::vector<store::Row>& rows, const Task& task, std::vector<Marked>& marked,
                   const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
-                  const ScoreOptions& options) {
+                  const ScoreOptions& options, const WhyNone& why_none) {
   // Pixels first: what they say of a sample is averaged with its answers.
   std::vector<store::Row> of_pixels;
   add_pixel_rows(of_pixels, task, marked, plan, codec, folder, options);
   add_rewards(marked);
   measure_answers(marked, plan, options.unicode_words);
   add_image_rows(rows, task, marked, plan, options);
-  add_answer_rows(rows, task, marked, plan, options.metric);
+  add_answer_rows(rows, task, marked, plan, options.metric, why_none);
   rows.insert(rows.end(), of_pixels.begin(), of_pixels.end());
 }
 
@@ -288,8 +299,8 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
     std::vector<Marked> all = read_task(task, recorded);
     const Plan plan = extended(plan_for(task, all), options.more_metrics);
     summary.tasks.push_back(task_summary(task, all, plan));
-    measure(all, recorded, options);
-    add_all_rows(summary.rows, task, all, plan, codec, folder, options);
+    const WhyNone why_none = measure(all, recorded, options);
+    add_all_rows(summary.rows, task, all, plan, codec, folder, options, why_none);
     for (const Marked& one : all)
       outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
   }
@@ -324,8 +335,9 @@ store::Summary score_part(std::span<Task> tasks, const ImageCodec& codec,
     }
     task.suite = std::move(whole.suite);
     summary.tasks.push_back(task_summary(task, kept, plan));
-    measure(kept, recorded, options);
-    if (!kept.empty()) add_all_rows(summary.rows, task, kept, plan, codec, folder, options);
+    const WhyNone why_none = measure(kept, recorded, options);
+    if (!kept.empty())
+      add_all_rows(summary.rows, task, kept, plan, codec, folder, options, why_none);
     whole.suite = std::move(task.suite);
   }
   return summary;

@@ -220,6 +220,22 @@ TEST_F(ReasoningCli, AJudgeIsAskedOnceAndItsAnswersComeFromTheCache) {
   EXPECT_EQ(judge(server, {"--cache", "sometimes"}).code, 2);
 }
 
+TEST_F(ReasoningCli, AJudgeThatNeverComesToAVerdictIsSaidToHaveBeenAsked) {
+  WebServer server([](const Heard& heard, Line& line) {
+    if (asks_a_judge(heard))
+      line.send(response(200, completion("Both are fine, who am I to tell.")));
+    else
+      reply(heard, line);
+  });
+  ASSERT_EQ(answer(server).code, 0);
+  judge(server);
+  const Finished report = does({"report", run_folder()});
+  EXPECT_NE(report.out.find(std::to_string(kJudgements) + " have no verdict on the scale"),
+            std::string::npos)
+      << report.out;
+  EXPECT_EQ(report.out.find("no judge was asked"), std::string::npos) << report.out;
+}
+
 TEST_F(ReasoningCli, TheMoneyOfAJudgeHasABound) {
   WebServer server(reply);
   ASSERT_EQ(answer(server).code, 0);
