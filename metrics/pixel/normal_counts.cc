@@ -173,7 +173,9 @@ NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_
   chunk_size_ = 256;
   while (chunk_size_ > 16 && bytes / 2 / chunk_size_ < 4 * groups.size()) chunk_size_ /= 2;
   chunks_ = static_cast<std::uint32_t>(bytes / 2 / chunk_size_);
-  pool_.reset(advised(std::aligned_alloc(kHugePage, bytes), bytes));
+  // Not at a large page's boundary: glibc would map such a request anew each time, and each of its
+  // pages would be cleared again for the next class.
+  pool_.reset(advised(std::aligned_alloc(64, bytes), bytes));
   links_.reset(new std::uint32_t[chunks_]);
   std::size_t g = 0;
   for (std::uint32_t leading = 0; leading < kLeading; ++leading) {

@@ -91,7 +91,7 @@ class NormalCounts {
 // One thread's piles.
 class NormalPiles {
  public:
-  static constexpr std::size_t kPileBytes = 32 << 20;  // of the piles, at most
+  static constexpr std::size_t kPileBytes = 16 << 20;  // of the piles, at most
   static constexpr std::size_t kLeastPileBytes = 4 << 20;
   static constexpr std::size_t kRestBytes = 2 << 20;  // of what keeps them in order
   explicit NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_bytes = kPileBytes);
