@@ -379,14 +379,11 @@ class Lister {
     const fs::path path = options_.folder / name;
     const std::string suffix = lower_ascii(path.extension().string());
     if (suffix == ".json") {
-      const JsonValue root = parsed_json(text_of_file(path), path.string());
-      const auto add = [&](const JsonValue& record) {
+      run::for_each_record(path, [&](const JsonValue& record) {
         std::string text;
         add_texts(record, text);
         add_item(file, name, record.place.line, text);
-      };
-      for (const JsonValue& record : root.items) add(record);
-      for (const auto& [key, record] : root.members) add(record);
+      });
       return;
     }
     run::for_each_line(path, [&](std::string_view line, std::int64_t number) {

@@ -17,6 +17,10 @@
 #include <string>
 #include <string_view>
 
+namespace looktwice {
+struct JsonValue;
+}
+
 namespace looktwice::run {
 
 struct TrainingItem {
@@ -42,6 +46,12 @@ TrainingItem training_item(std::string_view line, const std::string& file, std::
 // MiB.
 void for_each_line(const std::filesystem::path& file,
                    const std::function<void(std::string_view line, std::int64_t number)>& show);
+
+// The items of the array, or the values of the object, that a JSON file is, one at a time whatever
+// its size; none: it is another value. Strict as parsed_json, but that a name of that object may
+// stand twice. Kind::data with file, line and column, also for an item over 64 MiB.
+void for_each_record(const std::filesystem::path& file,
+                     const std::function<void(const JsonValue& record)>& show);
 
 std::string training_head(std::string_view about);  // without the line end
 std::string line_of(const TrainingItem& item);

@@ -1,6 +1,7 @@
 #include "suites/mmad/letters.h"
 
 #include <unicode/uchar.h>
+#include <unicode/uscript.h>
 #include <unicode/utf8.h>
 
 #include <algorithm>
@@ -18,6 +19,26 @@ namespace {
 bool is_word(UChar32 c) {
   return c == '_' ||
          (c >= 0 && (u_isalpha(c) || u_getIntPropertyValue(c, UCHAR_NUMERIC_TYPE) != U_NT_NONE));
+}
+
+// Of a script that writes words without blanks between them, or endings right behind a foreign
+// letter: the letter in "答案是B。" and "정답은 B입니다" is a word of its own.
+bool is_unspaced(UChar32 c) {
+  if (c < 0x80) return false;
+  UErrorCode failed = U_ZERO_ERROR;
+  switch (uscript_getScript(c, &failed)) {
+    case USCRIPT_HAN:
+    case USCRIPT_HIRAGANA:
+    case USCRIPT_KATAKANA:
+    case USCRIPT_HANGUL:
+    case USCRIPT_THAI:
+    case USCRIPT_LAO:
+    case USCRIPT_KHMER:
+    case USCRIPT_MYANMAR:
+      return U_SUCCESS(failed);
+    default:
+      return false;
+  }
 }
 
 // Code points of the reply, with where each starts; a bad byte is -1.
@@ -38,7 +59,16 @@ struct Points {
   std::size_t size() const { return points.size(); }
   UChar32 at(std::size_t i) const { return i < points.size() ? points[i] : ' '; }
   bool word(std::size_t i) const { return i < points.size() && is_word(points[i]); }
+  // As Python's \b sees it.
   bool stands_alone(std::size_t i) const { return !word(i + 1) && (i == 0 || !word(i - 1)); }
+  // The same, and beside a script without blanks.
+  bool joins(std::size_t i) const { return word(i) && !is_unspaced(at(i)); }
+  bool stands_apart(std::size_t i) const { return !joins(i + 1) && (i == 0 || !joins(i - 1)); }
+  // Full-width letters of East Asian text as the usual ones.
+  void narrow() {
+    for (UChar32& c : points)
+      if (c >= 0xFF21 && c <= 0xFF5A) c -= 0xFF21 - 'A';
+  }
 };
 
 bool is_blank(UChar32 c) {
@@ -72,7 +102,7 @@ bool is_article(const Points& text, std::size_t i) {
   if (text.at(i) != 'A') return false;
   std::size_t next = i + 1;
   while (is_blank(text.at(next)) && next < text.size()) ++next;
-  if (next == i + 1 || !text.word(next)) return false;
+  if (next == i + 1 || !text.joins(next)) return false;
   constexpr std::array kOptions = {"option", "choice", "letter"};
   constexpr std::array kVerbs = {"is", "and", "or", "because", "since", "as", "for", "would"};
   return !is_one_of(lower_word_before(text, i), kOptions) &&
@@ -93,11 +123,19 @@ std::string without_thoughts(std::string_view reply) {
   const std::string lower = lower_ascii(reply);
   std::string text;
   std::size_t at = 0;
+  // Each spelling is looked for from where it was last found, so that a megabyte of blocks is
+  // walked once.
+  std::size_t slash = 0, backslash = 0;
+  const auto seek = [&](std::size_t& found, const char* tag, std::size_t from) {
+    if (found != lower.npos && found < from) found = lower.find(tag, from);
+  };
   for (;;) {
     const std::size_t start = lower.find("<think>", at);
     text += reply.substr(at, start == lower.npos ? start : start - at);
     if (start == lower.npos) return text;
-    const std::size_t end = std::min(lower.find("</think>", start), lower.find("<\\think>", start));
+    seek(slash, "</think>", start + 7);
+    seek(backslash, "<\\think>", start + 7);
+    const std::size_t end = std::min(slash, backslash);
     if (end == lower.npos) return text;
     at = end + 8;
     text += ' ';
@@ -143,7 +181,7 @@ std::string announced_letter(const Points& text, std::span<const Option> options
     }
     const UChar32 found = text.at(at);
     const UChar32 upper = found > 0 && found < 0x80 ? u_toupper(found) : 0;
-    if (!is_option(upper, options) || text.word(at + 1)) continue;
+    if (!is_option(upper, options) || text.joins(at + 1)) continue;
     // "the answer is a crack"
     const bool article = upper == 'A' && is_blank(text.at(at + 1)) && text.word(at + 2);
     if (found != upper && is_blank(text.at(at + 1)) && text.word(at + 2)) continue;
@@ -169,7 +207,7 @@ std::string unique_letter(const Points& text, std::span<const Option> options) {
   UChar32 unique = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const UChar32 c = text.at(i);
-    if (!is_upper_letter(c) || !text.stands_alone(i) || !is_option(c, options) ||
+    if (!is_upper_letter(c) || !text.stands_apart(i) || !is_option(c, options) ||
         is_article(text, i))
       continue;
     if (unique != 0 && unique != c) return {};
@@ -243,7 +281,8 @@ std::string official_letter(std::string_view reply, std::span<const Option> opti
 std::string corrected_letter(std::string_view reply, std::span<const Option> options) {
   const std::string said = without_thoughts(reply);
   const std::string_view part = answer_part(said);
-  const Points text(part);
+  Points text(part);
+  text.narrow();
   std::string letter = announced_letter(text, options);
   if (letter.empty()) letter = only_letter(text, options);
   if (letter.empty()) letter = unique_letter(text, options);

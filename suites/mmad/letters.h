@@ -37,7 +37,8 @@ std::string official_letter(std::string_view reply, std::span<const Option> opti
 //      that is held too does not count.
 // <think> blocks are taken out before. Empty: none, the answer is invalid. A single A is taken for
 // the article when blanks and a word follow it, unless the word before says that it is an option
-// ("option A looks") or the word behind does ("A is").
+// ("option A looks") or the word behind does ("A is"). A letter beside a script that puts no blanks
+// between words stands alone, too ("答案是B。"), and full-width letters are letters.
 std::string corrected_letter(std::string_view reply, std::span<const Option> options);
 
 // The letter of `options` with the largest likelihood; of equal ones the first. Empty: none of them

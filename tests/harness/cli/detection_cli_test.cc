@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "adapters/imaging/codec.h"
 #include "harness/store/manifest.h"
 #include "harness/store/run_folder.h"
 #include "harness/store/summary.h"
@@ -291,6 +292,79 @@ TEST_F(DetectionSets, TrainingIsSaidBesideTheValue) {
   const Finished other = finished(
       looktwice({"leaderboard", run_folder().string(), "--no_published", "--format", "csv"}));
   EXPECT_EQ(other.out.find("Trained on"), std::string::npos) << other.out;
+}
+
+// The truth in 24 x 24 patches is as good as the truth where its regions end at patches.
+TEST_F(DetectionSets, MasksAsTextAreTheAnswersThatAreRight) {
+  const std::string text = (folder_->path() / "text.jsonl").string();
+  for (const std::string& set : kSets)
+    for (const auto& [rule, base] : {std::pair("any", "0"), {"majority", "1"}}) {
+      const Finished written = finished(
+          looktwice({"data", "masks", set, "--data_root", folder_->path().string(), "--output",
+                     text, "--patches", rule, "--index_base", base, "--quiet", "--threads", "2"}));
+      ASSERT_EQ(written.code, 0) << set << written.err;
+      EXPECT_EQ(written.err, "");
+      const std::string variant = base == std::string("1") ? ":original+base1" : ":original";
+      ASSERT_EQ(run("det." + set + variant, "path=" + text).code, 0) << set;
+      const auto found = values();
+      for (const char* metric : {"generated_pixel_f1", "generated_image_f1", "accuracy",
+                                 "detection.reward_format", "detection.reward_answer"})
+        EXPECT_EQ(found.at(metric), 1.0) << set << " " << metric;
+    }
+}
+
+TEST(MasksAsText, APixelIsEnoughOrMoreThanHalfMustBe) {
+  const TemporaryFolder folder;
+  const auto put = [&](const std::string& name, const Image& image) {
+    const auto bytes = imaging::make_codec()->encode_png(image);
+    folder.file("mvtec/bottle/" + name,
+                {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  Image picture{.width = 48, .height = 48, .channels = 1};
+  picture.pixels.assign(48 * 48, 0);
+  for (const char* name :
+       {"train/good/0.png", "test/good/0.png", "test/odd/0.png", "test/odd/1.png"})
+    put(name, picture);
+  Image mask = picture;  // patches are 2 x 2: one pixel, three pixels, a half
+  for (const int at : {0, 46, 47, 48 + 46, 47 * 48, 47 * 48 + 1})
+    mask.pixels[static_cast<std::size_t>(at)] = 255;
+  put("ground_truth/odd/0_mask.png", mask);
+  mask = picture;
+  mask.pixels[0] = 1;
+  put("ground_truth/odd/1_mask.png", mask);
+  const std::string text = (folder.path() / "text.jsonl").string();
+  const auto masks = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {
+        "data",     "masks", "mvtec",  "--data_root", folder.path().string(),
+        "--output", text,    "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    return finished(looktwice(words));
+  };
+  const std::string end = "</seg><think></think><answer>";
+  ASSERT_EQ(masks({}).code, 0);
+  EXPECT_EQ(store::read_text(text),
+            R"({"sample":"bottle/test/good/0.png","text":"<seg>)" + end + "B</answer>\"}\n" +
+                R"({"sample":"bottle/test/odd/0.png","text":"<seg>(0, 0), (0, 23), (23, 0))" + end +
+                "A</answer>\"}\n" + R"({"sample":"bottle/test/odd/1.png","text":"<seg>(0, 0))" +
+                end + "A</answer>\"}\n");
+  const Finished most = masks({"--patches", "majority", "--index_base", "1"});
+  ASSERT_EQ(most.code, 0);
+  EXPECT_NE(most.err.find("1 masks have no patch"), std::string::npos) << most.err;
+  const std::string lines = store::read_text(text);
+  EXPECT_NE(lines.find("<seg>(1, 24)</seg>"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("odd/1.png\",\"text\":\"<seg></seg>"), std::string::npos) << lines;
+  // What cannot be asked, and a mask that does not fit: the file of before stays.
+  EXPECT_EQ(masks({"--patches", "half"}).code, 2);
+  EXPECT_EQ(masks({"--index_base", "2"}).code, 2);
+  put("ground_truth/odd/1_mask.png",
+      {.width = 2, .height = 2, .channels = 1, .pixels = {1, 0, 0, 0}});
+  const Finished wrong = masks({});
+  EXPECT_EQ(wrong.code, 4);
+  EXPECT_NE(wrong.err.find("1_mask.png"), std::string::npos) << wrong.err;
+  EXPECT_EQ(store::read_text(text), lines);
+  std::filesystem::remove_all(folder.path() / "mvtec/bottle/ground_truth");
+  std::filesystem::remove_all(folder.path() / "mvtec/bottle/test/good");
+  EXPECT_EQ(masks({}).code, 4);
 }
 
 }  // namespace

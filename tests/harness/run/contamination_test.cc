@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
+#include <optional>
+#include <random>
 
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
+#include "harness/core/json_value.h"
 #include "tests/support/pictures.h"
 
 namespace looktwice::run {
@@ -138,6 +142,104 @@ TEST(TrainingList, WhatIsWrongIsNamedWithItsLine) {
     }
   }
   EXPECT_THROW(for_each_training_item(folder.path() / "none", [](const TrainingItem&) {}), Error);
+}
+
+// The items that the whole file parsed at once has; nothing: refused. strict: so are names that
+// stand twice.
+std::optional<std::vector<std::string>> items_at_once(const std::string& text, bool strict) {
+  try {
+    const JsonValue root =
+        parsed_json(text, "file", 65, 1, strict ? NameTwice::refused : NameTwice::kept);
+    std::vector<std::string> items;
+    for (const JsonValue& item : root.items) items.emplace_back(name_of(item.type) + item.text);
+    for (const auto& [name, item] : root.members)
+      items.emplace_back(name_of(item.type) + item.text);
+    return items;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+std::optional<std::vector<std::string>> items_one_by_one(const std::filesystem::path& file) {
+  std::vector<std::string> items;
+  try {
+    for_each_record(
+        file, [&](const JsonValue& item) { items.emplace_back(name_of(item.type) + item.text); });
+    return items;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Kind::data);
+    return {};
+  }
+}
+
+void compare_readings(const TemporaryFolder& folder, const std::string& text,
+                      const std::string& what) {
+  const auto found = items_one_by_one(folder.file("records.json", text));
+  if (const auto strict = items_at_once(text, true)) {
+    EXPECT_EQ(found, strict) << what;
+  } else if (!items_at_once(text, false)) {
+    EXPECT_FALSE(found) << what << ": " << text.substr(0, 200);
+  }
+}
+
+TEST(Records, ReadOneByOneAreThoseOfTheWholeFile) {
+  const TemporaryFolder folder;
+  std::vector<std::string> texts = {
+      "",      "[]", "{}",   " [ ] ",    "[1,]",     "{\"a\":1,}", "[,1]",     "[1 2]",
+      "[1}",   "{]", "[1],", "[1] 2",    "[[1}]",    "{\"a\"}",    "{\"a\",}", "{1:2}",
+      "\"a\"", "3",  "[\"]", "[\"\\\"]", "{\"a\":{", "[\"a,]b\"]", "nul",      "[1,\n,2]"};
+  for (const auto& entry : std::filesystem::directory_iterator(LOOKTWICE_TEST_DATA "/fuzz/json")) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    texts.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  std::mt19937 draw(7);
+  for (std::size_t t = 0, given = texts.size(); t < given; ++t) {
+    compare_readings(folder, texts[t], "text " + std::to_string(t));
+    if (texts[t].empty() || texts[t].size() > 2000) continue;
+    for (int change = 0; change < 60; ++change) {
+      std::string other = texts[t];
+      const std::size_t at = draw() % other.size();
+      if (change % 3 == 0)
+        other.resize(at);
+      else
+        other[at] =
+            change % 3 == 1 ? "[]{},:\"\\ \n1"[draw() % 11] : static_cast<char>(draw() % 256);
+      compare_readings(folder, other, "text " + std::to_string(t) + " changed");
+    }
+  }
+}
+
+TEST(Records, MayLieAcrossThePiecesThatAreRead) {
+  const TemporaryFolder folder;
+  // 64 KiB end within a text, behind a backslash, behind a comma.
+  for (const int more : {0, 1, 2, 3, 4, 5, 6, 7, 8}) {
+    const std::string first(65520 + static_cast<std::size_t>(more), 'x');
+    const std::string text = "[\"" + first + "\",\"a\\\"]\", {\"b\": [1, 2]}]";
+    std::vector<std::string> found;
+    for_each_record(folder.file("long.json", text), [&](const JsonValue& record) {
+      found.push_back(record.type == JsonValue::Type::text ? record.text : "object");
+    });
+    EXPECT_EQ(found, (std::vector<std::string>{first, "a\"]", "object"})) << more;
+  }
+}
+
+TEST(Records, WhatIsWrongIsNamedWithItsPlace) {
+  const TemporaryFolder folder;
+  for (const auto& [text, place] : {
+           std::pair<std::string, std::string>{"[1,\n 2,\n nul]", "line 3, column 2"},
+           {"{\"a\": 1,\n\"b\": NaN}", "line 2, column 6"},
+           {"[1, 2", "line 1, column 6"},
+           {"[1, 2] x", "line 1, column 8"},
+           {"[1,, 2]", "line 1, column 4"},
+       }) {
+    try {
+      for_each_record(folder.file("wrong.json", text), [](const JsonValue&) {});
+      FAIL() << text;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(place), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("wrong.json"), std::string::npos) << error.what();
+    }
+  }
 }
 
 }  // namespace

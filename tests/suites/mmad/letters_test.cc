@@ -72,6 +72,17 @@ TEST(MmadLetters, CorrectedRulesInTheirOrder) {
       {"<think>B</think>C", "C"},
       {"<think>B", ""},
       {"答案是 B。", "B"},
+      {"答案是B。", "B"},
+      {"选C项，因为表面有划痕", "C"},
+      {"答案：Ｂ", "B"},
+      {"A 处没有划痕", "A"},
+      {"正解はDです", "D"},
+      {"정답은 B입니다.", "B"},
+      {"คำตอบคือCครับ", "C"},
+      {"Answer: B。理由：A处", "B"},
+      {"Ответ: Bетон", ""},
+      {"Größe Bäh C", "C"},
+      {"答案是B或C", ""},
       {"\xff\xfe B \xff", "B"},
   };
   for (const auto& [reply, letter] : cases)
@@ -95,6 +106,14 @@ TEST(MmadLetters, MegabytesCostBoundedTime) {
   while (letters.size() < 1u << 20) letters += "<think>A answer: <answer>( ";
   EXPECT_EQ(official_letter(letters, kOptions, {}), "A");
   corrected_letter(letters, kOptions);
+  for (const char* piece : {"<think></think>", "<think><\\think>A ", "<answer></answer>", "答案是B",
+                            "answer is (((", "A   "}) {
+    std::string pieces;
+    while (pieces.size() < 1u << 20) pieces += piece;
+    // Minutes, were a piece to cost what the whole does.
+    corrected_letter(pieces, kOptions);
+    official_letter(pieces, kOptions, {});
+  }
 }
 
 }  // namespace
