@@ -115,6 +115,16 @@ std::vector<Measure> measure_catalogue() {
        .pooling = Pooling::values,
        .range = {.low = 0.1, .high = 4},
        .missing = "no answer has a format, a mask and a letter"},
+      {.name = "malformed",
+       .summary = "share of text masks that had to be mended: runs out of range, reversed, across "
+                  "rows, anything else between them",
+       .pooling = Pooling::values,
+       .higher_is_better = false},
+      {.name = "index_24",
+       .summary = "share of text masks with an index of 24, which counting from 0 does not have: "
+                  "the model counts from 1 (variant base1)",
+       .pooling = Pooling::values,
+       .higher_is_better = false},
       {.name = "choice_balanced",
        .summary = "mean of that share over normal and over anomalous samples",
        .reads = "choice",

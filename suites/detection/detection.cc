@@ -135,6 +135,7 @@ class Detection final : public Suite {
                           "joint_pixel_accuracy", "joint_image_f1", "joint_image_accuracy",
                           "joint_threshold", "joint_image_threshold"},
         .measures = {{kGroup, "invalid"},
+                     {kGroup, "malformed"},
                      {kGroup, "reward_format"},
                      {kGroup, "reward_answer"},
                      {kGroup, "reward"}},
@@ -146,6 +147,7 @@ class Detection final : public Suite {
         .variant = variant_};
     plan.published_columns = {{"generated_pixel_f1", std::string(column_) + ".f1"},
                               {"generated_pixel_accuracy", std::string(column_) + ".acc"}};
+    if (reading_.first_index == 0) plan.measures.push_back({kGroup, "index_24"});
     if (entry_.has_kinds) add_kind_metrics(plan);
     return plan;
   }
@@ -164,11 +166,14 @@ class Detection final : public Suite {
     // What cannot be read counts as wrong, and is counted.
     mark.decision = !valid ? !anomalous : reading_.by_answer ? letter == "A" : reply.any();
     mark.values["malformed_runs"] = static_cast<double>(reply.malformed);
-    if (reply.proves_base_one && reading_.first_index == 0) mark.values["index_24"] = 1;
     const double right = letter == sample.truth.answers[0] ? 1 : 0.1;
     mark.answers = {{.values = {{"invalid", valid ? 0 : 1},
                                 {"reward_format", reply.formatted ? 1 : 0},
                                 {"reward_answer", right}}}};
+    if (!reply.has_mask) return;
+    std::map<std::string, double>& values = mark.answers[0].values;
+    values["malformed"] = reply.malformed > 0 ? 1 : 0;
+    if (reading_.first_index == 0) values["index_24"] = reply.proves_base_one ? 1 : 0;
   }
 
   DatasetEntry entry_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 
 #include "adapters/imaging/codec.h"
 #include "harness/store/manifest.h"
@@ -311,6 +312,29 @@ TEST_F(DetectionSets, MasksAsTextAreTheAnswersThatAreRight) {
                                  "detection.reward_format", "detection.reward_answer"})
         EXPECT_EQ(found.at(metric), 1.0) << set << " " << metric;
     }
+}
+
+// A model that counts from 1 and writes its runs backwards is found out by two rows.
+TEST_F(DetectionSets, MendedRunsAndIndicesOf24AreRows) {
+  std::string lines;
+  std::istringstream in(store::read_text(answers("mvtec", "oracle.jsonl")));
+  int n = 0;
+  for (std::string line; std::getline(in, line); ++n)
+    lines += line.substr(0, line.find("\"text\"")) +
+             (n % 2 == 0 ? R"("text": "<seg>(3, 9)-(3, 2), (24, 24) und 坐标</seg>"})"
+                         : R"("text": "<seg>(3, 2)-(3, 9)</seg>"})") +
+             "\n";
+  const auto file = folder_->file("mended.jsonl", lines);
+  ASSERT_EQ(run("det.mvtec", "path=" + file.string()).code, 0);
+  const auto found = values("corrected", "pooled");
+  EXPECT_NEAR(found.at("detection.malformed"), 0.5, 1e-12);
+  EXPECT_NEAR(found.at("detection.index_24"), 0.5, 1e-12);
+  // Swapped ends, a patch beyond the last one, words.
+  EXPECT_NE(store::read_text(run_folder() / "outcomes.jsonl").find("\"malformed_runs\":3"),
+            std::string::npos);
+  ASSERT_EQ(run("det.mvtec:base1", "path=" + file.string()).code, 0);
+  EXPECT_NEAR(values("corrected", "pooled").at("detection.malformed"), 0.5, 1e-12);
+  EXPECT_FALSE(values("corrected", "pooled").contains("detection.index_24"));
 }
 
 TEST(MasksAsText, APixelIsEnoughOrMoreThanHalfMustBe) {
