@@ -12,6 +12,7 @@
 #include "adapters/anomaly_ov/vision.h"
 #include "adapters/nn/answering.h"
 #include "adapters/nn/device.h"
+#include "adapters/nn/device_map.h"
 #include "adapters/nn/stage_clock.h"
 #include "harness/core/adapter.h"
 #include "harness/core/error.h"
@@ -23,16 +24,19 @@ using namespace anomaly_ov;
 
 struct Options {
   std::filesystem::path checkpoint = {}, expert = {}, vision = {};
-  std::string dtype = "fp32", score_dtype = "fp32", variant = "released", score = "sigmoid",
-              map = "whole";
+  std::string dtype = "fp32", device_map = {}, score_dtype = "fp32", variant = "released",
+              score = "sigmoid", map = "whole";
   int max_new_tokens = 0;
   bool words = true, look_back = true, split_prompts = true, q_former = true, pre_resize = true;
 
   void visit(auto&& option) {
     option("checkpoint", checkpoint, "folder with config.json, the weights and the expert's");
-    option("expert", expert, "file of the expert's weights, when not in the checkpoint");
+    option("expert", expert,
+           "file of the expert's weights, when not in the checkpoint; none: the base model "
+           "LLaVA-OneVision alone, which answers in words and gives neither score nor map");
     option("vision", vision, "folder of the SigLIP model, when not in the checkpoint");
     option("dtype", dtype, "numbers of the weights: fp32, bf16 or fp16");
+    option("device_map", device_map, nn::kDeviceMapHelp);
     option("score_dtype", score_dtype,
            "numbers of the score's last layers; bf16 rounds as released");
     option("variant", variant,
@@ -60,13 +64,15 @@ void check_word(const char* name, const std::string& word, const char* one, cons
                 std::string("model anomaly_ov: ") + name + " must be " + one + " or " + other);
 }
 
-VisionOptions vision_options(const Options& options, const Setting& setting) {
+VisionOptions vision_options(const Options& options, at::Device device) {
   if (options.max_new_tokens < 0)
     throw Error(Kind::usage, "model anomaly_ov: max_new_tokens must be 0 or more");
+  if (options.expert == "none" && !options.words)
+    throw Error(Kind::usage, "model anomaly_ov: words=false with expert=none leaves nothing");
   check_word("variant", options.variant, "released", "paper");
   check_word("score", options.score, "sigmoid", "logit");
   check_word("map", options.map, "whole", "tiles");
-  return {.device = nn::device_named(setting.device),
+  return {.device = device,
           .type = nn::number_type_named(options.dtype),
           .expert = {.variant = options.variant == "paper" ? Variant::paper : Variant::released,
                      .look_back = options.look_back,
@@ -79,13 +85,15 @@ class AnomalyOv final : public Adapter {
  public:
   AnomalyOv(const Options& options, const Setting& setting)
       : options_(options),
-        device_(nn::device_named(setting.device)),
+        devices_(nn::devices_of("model anomaly_ov", options.device_map, setting.device,
+                                options.checkpoint)),
+        device_(devices_.home),
         type_(nn::number_type_named(options.dtype)),
         most_texts_(nn::texts_at_once(setting, device_)),
         folder_(checkpoint_folder({.checkpoint = options.checkpoint,
                                    .expert = options.expert,
                                    .vision = options.vision})),
-        vision_(folder_, vision_options(options, setting)) {
+        vision_(folder_, vision_options(options, device_)) {
     nn::use_threads(std::max(1, setting.threads));
   }
 
@@ -100,9 +108,11 @@ class AnomalyOv final : public Adapter {
   }
 
   std::map<std::string, std::string> facts() const override {
-    std::map<std::string, std::string> facts = {{"weights", folder_.model.hash()},
-                                                {"expert weights", folder_.expert.hash()}};
+    std::map<std::string, std::string> facts = {
+        {"weights", folder_.model.hash()},
+        {"expert weights", folder_.has_expert() ? folder_.expert.hash() : "none"}};
     if (!folder_.vision.files().empty()) facts["vision weights"] = folder_.vision.hash();
+    if (language_ && devices_.map.given()) facts["device map"] = language_->decoder().where();
     if (writer_) nn::add_texts_at_once(facts, *writer_, most_texts_);
     return facts;
   }
@@ -120,10 +130,15 @@ class AnomalyOv final : public Adapter {
   void begin(const Request& request, Outbox& outbox) {
     Prediction reply{.key = request.key};
     const Wanted& wanted = request.question.wanted;
-    const bool in_words = options_.words && wanted.text && !wanted.text_for_score;
+    const bool in_words =
+        options_.words && wanted.text && !(wanted.text_for_score && vision_.has_expert());
+    // A checkpoint that cannot be read ends the run, not one request after the other.
+    if (in_words && !language_) load_language();
     const bool well = nn::attempted(reply, [&] {
       if (in_words) return ask(request);
       Memory memory;
+      if (!vision_.has_expert())
+        throw Error(Kind::usage, "a score or map is wanted, which the base model does not give");
       see(request, memory, reply.spans, nullptr);
       fill(reply, memory, request.question.wanted.map);
     });
@@ -139,12 +154,13 @@ class AnomalyOv final : public Adapter {
     const Tiles tiles = tiles_of(image, static_cast<int>(vision_.shape().image));
     Sight sight = vision_.look(tiles);
     memory.picture = request.image.name();
-    memory.score = options_.score == "logit" ? sight.logit : sight.score;
-    if (!std::isfinite(memory.score))
+    if (vision_.has_expert()) memory.score = options_.score == "logit" ? sight.logit : sight.score;
+    if (memory.score && !std::isfinite(*memory.score))
       throw Error(Kind::model,
                   "the score is not finite: weights that do not fit, or a range that " +
                       options_.dtype + " lacks");
-    if (projecting || request.question.wanted.map) memory.map = map_of(tiles, sight);
+    if (vision_.has_expert() && (projecting || request.question.wanted.map))
+      memory.map = map_of(tiles, sight);
     spans = std::move(sight.spans);
     // Decoding and cutting belong to what "preprocess" already times.
     spans.front().duration_ns += spans.front().start_ns - start_ns;
@@ -155,11 +171,26 @@ class AnomalyOv final : public Adapter {
     (*projecting)->end("projector");
   }
 
-  void ask(const Request& request) {
-    if (!language_) {
-      language_ = std::make_unique<Language>(options_.checkpoint, folder_.model, device_, type_);
-      writer_ = std::make_unique<nn::Writer>(language_->decoder(), most_texts_);
+  void load_language() {
+    // Room for the texts and the kept pictures at some 8,000 tokens each.
+    const std::int64_t tokens = 8192 * (most_texts_ + std::max(kMemories, most_texts_));
+    language_ = std::make_unique<Language>(options_.checkpoint, folder_.model, device_, type_,
+                                           devices_.map, tokens);
+    writer_ = std::make_unique<nn::Writer>(language_->decoder(), most_texts_,
+                                           [this] { return forget_caches(); });
+  }
+
+  // Keys and values of pictures that no text is being written about; false: there were none.
+  bool forget_caches() {
+    bool freed = false;
+    for (Memory& memory : memories_) {
+      freed |= memory.cache.has_value();
+      memory.cache.reset();
     }
+    return freed;
+  }
+
+  void ask(const Request& request) {
     Open open{.text = {.key = request.key, .decoding = request.question.decoding},
               .wants_map = request.question.wanted.map};
     const auto known = std::ranges::find(memories_, request.image.name(), &Memory::picture);
@@ -225,6 +256,7 @@ class AnomalyOv final : public Adapter {
   static constexpr int kMemories = 8;  // pictures whose keys and values are kept, about 100 MB each
 
   const Options options_;
+  const nn::Devices devices_;
   const at::Device device_;
   const at::ScalarType type_;
   const int most_texts_;

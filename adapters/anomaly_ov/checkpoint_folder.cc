@@ -91,7 +91,7 @@ CheckpointFolder checkpoint_folder(const FolderOptions& options) {
     config.refuse("mm_hidden_size", std::to_string(hidden) + ", as the vision model has");
   folder.language_hidden = config.integer("hidden_size", 1, kMostSize);
   folder.model = weights::Checkpoint::of_folder(options.checkpoint);
-  folder.expert = expert_of(options);
+  if (options.expert != "none") folder.expert = expert_of(options);
   return folder;
 }
 

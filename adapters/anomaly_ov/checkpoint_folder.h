@@ -15,16 +15,19 @@ namespace looktwice::anomaly_ov {
 
 struct FolderOptions {
   std::filesystem::path checkpoint = {};
-  // Empty: looked for in the checkpoint. A .safetensors or .pth file, or a folder with one.
+  // Empty: looked for in the checkpoint. A .safetensors or .pth file, or a folder with one; "none":
+  // the base model alone.
   std::filesystem::path expert = {};
   // Empty: part of the checkpoint. Else the folder of a SigLIP model of its own.
   std::filesystem::path vision = {};
 };
 
 struct CheckpointFolder {
-  weights::Checkpoint model = {}, expert = {}, vision = {};  // vision: empty when part of model
-  std::string vision_prefix = {};                            // of its tensors' names
+  // expert: empty when there is to be none; vision: when it is part of model.
+  weights::Checkpoint model = {}, expert = {}, vision = {};
+  std::string vision_prefix = {};  // of its tensors' names
   nn::SiglipShape vision_shape = {};
+  bool has_expert() const { return !expert.files().empty(); }
   std::int64_t language_hidden = 0;  // what the projector's output must have
 };
 

@@ -29,9 +29,10 @@ struct LanguageConfig {
 class Language {
  public:
   // folder: the checkpoint's, for its JSON and tokenizer files; model: its tensors. Throws
-  // Kind::model.
+  // Kind::model. device: of pictures and embeddings; map: of the layers, which are to hold
+  // `cache_tokens`.
   Language(const std::filesystem::path& folder, const weights::Checkpoint& model, at::Device device,
-           at::ScalarType type);
+           at::ScalarType type, const nn::DeviceMap& map = {}, std::int64_t cache_tokens = 0);
 
   const tokenizers::QwenTokenizer& tokenizer() const { return tokenizer_; }
   const nn::Qwen2& decoder() const { return decoder_; }
@@ -51,8 +52,8 @@ class Language {
 
 // What is kept of one picture between the turns of its dialogue.
 struct Memory {
-  std::string picture = {};  // Picture::name
-  double score = 0, logit = 0;
+  std::string picture = {};          // Picture::name
+  std::optional<double> score = {};  // no expert: neither score nor map
   std::optional<AnomalyMap> map = {};
   at::Tensor tokens = {};              // [n][hidden]
   std::vector<std::int32_t> ids = {};  // of the prompt and the answer that the cache holds

@@ -27,15 +27,20 @@ Tensor joined(const Tensor& tiles, std::int64_t rows, std::int64_t columns, std:
       .reshape({rows * side, columns * side, hidden});
 }
 
+// Python's a // b of positive floats: the floor of the exact quotient, where a / b may have been
+// rounded up to the next whole number (135 // (135 / 81) is 80).
+std::int64_t floor_divided(double a, double b) {
+  const double whole = (a - std::fmod(a, b)) / b;
+  return static_cast<std::int64_t>(std::floor(whole + 0.5));
+}
+
 Tensor reduced(const Tensor& map, std::int64_t side, int most_tiles) {
   const auto rows = static_cast<double>(map.size(0)), columns = static_cast<double>(map.size(1));
   const double times = std::sqrt(rows * columns / (most_tiles * static_cast<double>(side * side)));
   if (most_tiles <= 0 || !(times > 1.1)) return map;
-  const auto smaller = [&](double count) {
-    return static_cast<std::int64_t>(std::floor(count / times));
-  };
   const Tensor planes = map.permute({2, 0, 1}).unsqueeze(0);
-  return at::upsample_bilinear2d(planes, {smaller(rows), smaller(columns)}, false)
+  return at::upsample_bilinear2d(planes,
+                                 {floor_divided(rows, times), floor_divided(columns, times)}, false)
       .squeeze(0)
       .permute({1, 2, 0});
 }
@@ -65,8 +70,11 @@ Tensor picture_tokens(const PictureParts& parts, const Tiles& tiles, int most_ti
   const std::int64_t count = parts.features.size(0), hidden = parts.features.size(2);
   const auto side = static_cast<std::int64_t>(
       std::lround(std::sqrt(static_cast<double>(parts.features.size(1)))));
-  LOOKTWICE_CHECK(side * side == parts.features.size(1) && parts.local.size(0) == count);
+  const bool with_expert = parts.local.defined();
+  LOOKTWICE_CHECK(side * side == parts.features.size(1) &&
+                  (!with_expert || parts.local.size(0) == count));
   const Tensor newline = parts.newline.view({1, hidden});
+  if (count == 1 && !with_expert) return at::cat({parts.features[0], newline});
   if (count == 1)
     return at::cat(
         {parts.features[0], newline, parts.sentence, parts.global, parts.local[0], newline});
@@ -74,9 +82,11 @@ Tensor picture_tokens(const PictureParts& parts, const Tiles& tiles, int most_ti
   LOOKTWICE_CHECK(rows * columns == count - 1);
   const Tensor map =
       unpadded(joined(parts.features.narrow(0, 1, count - 1), rows, columns, side), tiles.size);
+  const Tensor tiled = with_newlines(reduced(map, side, most_tiles), newline);
+  if (!with_expert) return at::cat({parts.features[0], tiled});
   const Tensor local = joined(parts.local.narrow(0, 1, count - 1), rows, columns, 2);
-  return at::cat({parts.features[0], with_newlines(reduced(map, side, most_tiles), newline),
-                  parts.sentence, parts.global, parts.local[0], with_newlines(local, newline)});
+  return at::cat({parts.features[0], tiled, parts.sentence, parts.global, parts.local[0],
+                  with_newlines(local, newline)});
 }
 
 }  // namespace looktwice::anomaly_ov

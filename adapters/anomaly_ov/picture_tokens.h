@@ -4,6 +4,7 @@
 //   [6 of the sentence][1 global][4 of the whole picture][2 rows of 2 per tile, a newline after
 //   each]
 // With one tile only: [whole picture][newline][6 of the sentence][1 global][4][newline].
+// Of the base model, without an expert: only what is before the sentence, LLaVA-OneVision's tokens.
 // Not here: the expert (expert.h), text (prompt.h).
 // Source: llava_arch.py:144-163, 325-381, 411-427.
 #pragma once
@@ -22,6 +23,7 @@ std::array<std::int32_t, 6> sentence_ids(double score);
 
 struct PictureParts {
   at::Tensor features = {};  // [tiles][side * side][hidden], projected; tile 0 the whole picture
+  // The expert's, all three or none:
   at::Tensor local = {};     // [tiles][4][hidden], projected
   at::Tensor global = {};    // [1][hidden], projected
   at::Tensor sentence = {};  // [6][hidden]: embeddings of sentence_ids(score)

@@ -41,9 +41,11 @@ Vision::Vision(const CheckpointFolder& folder, const VisionOptions& options)
   Parts& parts = *parts_;
   parts.options = options;
   const nn::SiglipShape& shape = folder.vision_shape;
-  if (options.levels.empty() || !std::ranges::is_sorted(options.levels) ||
-      std::ranges::adjacent_find(options.levels) != options.levels.end() ||
-      options.levels.front() < 0 || options.levels.back() > shape.blocks - 2)
+  if (!folder.has_expert())
+    parts.options.levels.clear();
+  else if (options.levels.empty() || !std::ranges::is_sorted(options.levels) ||
+           std::ranges::adjacent_find(options.levels) != options.levels.end() ||
+           options.levels.front() < 0 || options.levels.back() > shape.blocks - 2)
     throw Error(Kind::model,
                 "the expert's levels must be blocks of the vision model, ascending, from 0 to " +
                     std::to_string(shape.blocks - 2));
@@ -70,6 +72,7 @@ Vision::Vision(const CheckpointFolder& folder, const VisionOptions& options)
       nn::linear(model, "model.mm_projector.2", folder.language_hidden, folder.language_hidden);
   parts.newline = model.take("model.image_newline", {folder.language_hidden});
   model.finish();
+  if (!folder.has_expert()) return;
   nn::Loading expert("expert " + folder.expert.files().front().string(), folder.expert,
                      options.device, options.type);
   parts.expert.emplace(expert, shape.hidden, shape.tokens(),
@@ -102,6 +105,10 @@ Sight Vision::look(const Tiles& tiles) const {
   clock.end("preprocess");
   sight.features = parts_->siglip->features(own, parts_->options.levels);
   clock.end("vision");
+  if (!parts_->expert) {
+    sight.spans = clock.spans();
+    return sight;
+  }
   sight.expertise = parts_->expert->match(sight.features);
   clock.end("ltfm");
   parts_->expert->select(sight.features, sight.expertise);
@@ -123,6 +130,9 @@ const at::Tensor& Vision::newline() const {
 }
 const nn::SiglipShape& Vision::shape() const {
   return parts_->siglip->shape();
+}
+bool Vision::has_expert() const {
+  return parts_->expert.has_value();
 }
 const nn::Siglip& Vision::siglip() const {
   return *parts_->siglip;

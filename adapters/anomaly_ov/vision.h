@@ -27,9 +27,9 @@ struct VisionOptions {
 // One picture, seen.
 struct Sight {
   nn::SiglipFeatures features = {};  // final: [tiles][tokens][hidden], tile 0 the whole picture
-  Expertise expertise = {};
-  double logit = 0, score = 0;   // score = sigmoid(logit), in double
-  std::vector<Span> spans = {};  // preprocess, vision, ltfm, select
+  Expertise expertise = {};          // empty, and no score, without an expert
+  double logit = 0, score = 0;       // score = sigmoid(logit), in double
+  std::vector<Span> spans = {};      // preprocess, vision, ltfm, select
 };
 
 class Vision {
@@ -48,9 +48,10 @@ class Vision {
   at::Tensor projected(const at::Tensor& tokens) const;
   const at::Tensor& newline() const;  // [language hidden], model.image_newline
   const nn::SiglipShape& shape() const;
+  bool has_expert() const;
   // [tiles][3][edge][edge], float on the CPU: what look() gives the vision model.
   at::Tensor pixels(const Tiles& tiles) const;
-  // For tests: steps of look() alone.
+  // For tests: steps of look() alone. expert(): where there is one.
   const nn::Siglip& siglip() const;
   const Expert& expert() const;
 

@@ -2,12 +2,16 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <c10/util/Exception.h>
 #include <dlfcn.h>
 
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <new>
+#include <string_view>
 
 #include "harness/core/error.h"
 #include "harness/core/text.h"
@@ -57,6 +61,32 @@ at::Device device_named(const std::string& name) {
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   return {at::kCUDA, static_cast<at::DeviceIndex>(asked)};
+}
+
+std::vector<at::Device> cuda_devices(const std::string& what) {
+  if (!why_no_cuda().empty())
+    throw Error(Kind::model, what + ": this LibTorch has no CUDA here: " + why_no_cuda());
+  std::vector<at::Device> found;
+  for (int i = 0, count = cuda_count(); i < count; ++i)
+    found.push_back(device_named("cuda:" + std::to_string(i)));
+  return found;
+}
+
+std::int64_t free_bytes(at::Device device) {
+  // Of the runtime that came with libtorch_cuda: nothing of CUDA is linked here.
+  using MemGetInfo = int (*)(std::size_t*, std::size_t*);
+  const auto ask = reinterpret_cast<MemGetInfo>(::dlsym(RTLD_DEFAULT, "cudaMemGetInfo"));
+  const c10::DeviceGuard guard(device);
+  std::size_t free = 0, total = 0;
+  if (!ask || ask(&free, &total) != 0)
+    throw Error(Kind::model, "device " + device.str() + ": it does not tell its free memory");
+  return static_cast<std::int64_t>(free);
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) ||
+         dynamic_cast<const c10::OutOfMemoryError*>(&error) ||
+         std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
 }
 
 at::ScalarType number_type_named(const std::string& name) {

@@ -6,7 +6,10 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <cstdint>
+#include <exception>
 #include <string>
+#include <vector>
 
 #include "adapters/kernels/stream.h"
 
@@ -16,6 +19,15 @@ namespace looktwice::nn {
 // this LibTorch or this machine has no such device, with the reason. TF32 is off: parity needs
 // fp32.
 at::Device device_named(const std::string& name);
+
+// All that the driver shows, from cuda:0 on. Throws Kind::model, beginning with `what`, where this
+// LibTorch has no CUDA.
+std::vector<at::Device> cuda_devices(const std::string& what);
+// Memory that a CUDA device has left now. Throws Kind::model when it does not tell.
+std::int64_t free_bytes(at::Device device);
+// LibTorch says in three ways that there is no more memory: on a GPU, on the CPU, and where the C++
+// library does.
+bool is_out_of_memory(const std::exception& error);
 
 // "fp32", "bf16", "fp16". Throws Kind::usage.
 at::ScalarType number_type_named(const std::string& name);

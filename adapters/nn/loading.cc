@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "adapters/nn/device.h"
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 
@@ -67,7 +68,14 @@ at::Tensor Loading::take(const std::string& name, const weights::Shape& shape,
     return {};
   }
   const at::Tensor held = tensor_of(*found, checkpoint_);
-  return held.to(device_, held.is_floating_point() ? type : held.scalar_type());
+  try {
+    return held.to(device_, held.is_floating_point() ? type : held.scalar_type());
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    throw Error(Kind::model, what_ + ": out of memory on " + device_.str() + " at " +
+                                 printable(name) +
+                                 "; dtype=bf16 halves fp32, device_map divides a language model");
+  }
 }
 
 at::Tensor Loading::take_narrow(const std::string& name, const weights::Shape& shape) {

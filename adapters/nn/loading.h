@@ -40,12 +40,14 @@ class Loading {
   void finish() const;
 
   at::Device device() const { return device_; }
+  // What is taken from now on goes there.
+  void go_to(at::Device device) { device_ = device; }
   at::ScalarType type() const { return type_; }
 
  private:
   const std::string what_;
   const weights::Checkpoint& checkpoint_;
-  const at::Device device_;
+  at::Device device_;
   const at::ScalarType type_;
   std::set<std::string> taken_, missing_;
   std::vector<std::string> ignored_;

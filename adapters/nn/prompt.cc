@@ -4,6 +4,8 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdlib>
 
 #include "harness/core/error.h"
@@ -51,26 +53,47 @@ JsonValue json_file(const std::filesystem::path& path) try {
   throw Error(Kind::model, error.what());
 }
 
+std::int32_t token_id(const JsonValue& value, const std::filesystem::path& file,
+                      const std::string& field) {
+  std::int32_t id = -1;
+  const char* const end = value.text.data() + value.text.size();
+  const auto [stop, fault] = std::from_chars(value.text.data(), end, id);
+  if (value.type != JsonValue::Type::number || fault != std::errc() || stop != end || id < 0)
+    throw Error(Kind::model, file.string() + ": '" + field + "': expected the id of a token");
+  return id;
+}
+
+std::int64_t decoder_layers(const std::filesystem::path& folder) try {
+  const std::filesystem::path file = folder / "config.json";
+  const JsonValue config = json_file(file);
+  const JsonValue* text = config.find("text_config");
+  return qwen2_config(text && text->find("hidden_size") ? *text : config, file.string()).layers;
+} catch (const Error& error) {
+  throw Error(Kind::model, error.what());
+}
+
 GenerationConfig generation_config(const std::filesystem::path& folder) {
   GenerationConfig made;
-  const auto read_stops = [&](const JsonValue& root) {
+  const auto read_stops = [&](const JsonValue& root, const char* file) {
     const JsonValue* stops = root.find("eos_token_id");
-    if (!stops) return;
-    if (stops->type == JsonValue::Type::number) made.stop_ids = {std::atoi(stops->text.c_str())};
-    if (stops->type != JsonValue::Type::array) return;
+    if (!stops || stops->type == JsonValue::Type::null) return;
     made.stop_ids.clear();
+    if (stops->type != JsonValue::Type::array) {
+      made.stop_ids.push_back(token_id(*stops, folder / file, "eos_token_id"));
+      return;
+    }
     for (const JsonValue& item : stops->items)
-      made.stop_ids.push_back(std::atoi(item.text.c_str()));
+      made.stop_ids.push_back(token_id(item, folder / file, "eos_token_id"));
   };
-  read_stops(json_file(folder / "config.json"));
+  read_stops(json_file(folder / "config.json"), "config.json");
   const std::filesystem::path own = folder / "generation_config.json";
   if (!std::filesystem::exists(own)) return made;
   const JsonValue generation = json_file(own);
-  read_stops(generation);
+  read_stops(generation, "generation_config.json");
   if (const JsonValue* penalty = generation.find("repetition_penalty");
       penalty && penalty->type == JsonValue::Type::number) {
     made.repetition_penalty = std::strtof(penalty->text.c_str(), nullptr);
-    if (!(made.repetition_penalty > 0))
+    if (!(made.repetition_penalty > 0) || !std::isfinite(made.repetition_penalty))
       throw Error(Kind::model, own.string() + ": repetition_penalty must be positive");
   }
   return made;

@@ -40,6 +40,13 @@ struct GenerationConfig {
 // Throws Kind::model.
 GenerationConfig generation_config(const std::filesystem::path& folder);
 
+// value: of `field` in `file`. Throws Kind::model unless it is a whole number from 0 to 2^31 - 1.
+std::int32_t token_id(const JsonValue& value, const std::filesystem::path& file,
+                      const std::string& field);
+
+// Layers of the language model, by config.json. Throws Kind::model.
+std::int64_t decoder_layers(const std::filesystem::path& folder);
+
 // A JSON file of a checkpoint, at most 4 MiB. Throws Kind::model.
 JsonValue json_file(const std::filesystem::path& path);
 

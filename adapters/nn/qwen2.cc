@@ -12,6 +12,7 @@
 #include "adapters/nn/row_products.h"
 #include "harness/core/error.h"
 #include "harness/core/json_value.h"
+#include "harness/core/text.h"
 
 namespace looktwice::nn {
 namespace {
@@ -21,9 +22,19 @@ using at::Tensor;
 // More make a matrix product cheaper, for which narrow weights become fp32 first.
 constexpr std::int64_t kFewRows = 16;
 
-// What the layers need of one call, the same for all of them.
+// What the layers need of one call, the same for all of a stage.
 struct Turn {
   Tensor cos, sin;  // [n, head_size / 2], compute type
+};
+
+// Layers that lie together, and the arithmetic there.
+struct Place {
+  Stage stage;
+  at::ScalarType compute = at::kFloat;
+
+  at::TensorOptions options() const { return at::TensorOptions(stage.device).dtype(compute); }
+  Tensor own(const Tensor& x) const { return x.to(stage.device, compute); }
+  Turn own(const Turn& turn) const { return {own(turn.cos), own(turn.sin)}; }
 };
 
 WeightBits bits_of(at::ScalarType type) {
@@ -48,7 +59,7 @@ using Scratch = Tensor;
 // x [n, in] in the compute type. Narrow weights on the CPU are widened, which loses nothing.
 Tensor product(const Tensor& x, const Linear& linear, Scratch& scratch) {
   const Tensor& weight = linear.weight;
-  if (weight.scalar_type() == x.scalar_type() && (x.is_cuda() || x.size(0) > kFewRows))
+  if (weight.scalar_type() == x.scalar_type() && (!x.is_cpu() || x.size(0) > kFewRows))
     return at::linear(x, weight, linear.bias);
   if (x.size(0) > kFewRows) {
     if (!scratch.defined() || scratch.numel() < weight.numel())
@@ -65,7 +76,7 @@ Tensor product(const Tensor& x, const Linear& linear, Scratch& scratch) {
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  if (!x.is_cuda()) {
+  if (x.is_cpu()) {
     const Tensor rows = x.contiguous();
     Tensor y = at::empty_like(rows);
     rms_norm_rows(rows.const_data_ptr<float>(), rows.numel() / rows.size(-1), rows.size(-1),
@@ -80,7 +91,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 
 // x [n, heads, size]
 Tensor rotated(Tensor x, const Turn& turn) {
-  if (!x.is_cuda()) {
+  if (x.is_cpu()) {
     x = x.contiguous();
     rotate_rows(x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.size(2),
                 turn.cos.const_data_ptr<float>(), turn.sin.const_data_ptr<float>());
@@ -97,7 +108,10 @@ struct Layer {
   Linear q, k, v, o, gate, up, down;
 };
 
-std::int64_t whole_number(const JsonValue& config, const std::string& file, const char* name) {
+constexpr std::int64_t kMostSize = 1 << 20, kMostLayers = 1000;
+
+std::int64_t whole_number(const JsonValue& config, const std::string& file, const char* name,
+                          std::int64_t most = kMostSize) {
   const JsonValue* found = config.find(name);
   std::int64_t value = 0;
   if (!found || found->type != JsonValue::Type::number)
@@ -105,9 +119,10 @@ std::int64_t whole_number(const JsonValue& config, const std::string& file, cons
               "'" + std::string(name) + "': expected a number");
   const auto [end, fault] =
       std::from_chars(found->text.data(), found->text.data() + found->text.size(), value);
-  if (fault != std::errc() || *end != '\0' || value < 1 || value > 10'000'000)
-    refuse_at(file, found->place,
-              "'" + std::string(name) + "': expected a whole number from 1 to 10,000,000");
+  if (fault != std::errc() || *end != '\0' || value < 1 || value > most)
+    refuse_at(
+        file, found->place,
+        "'" + std::string(name) + "': expected a whole number from 1 to " + std::to_string(most));
   return value;
 }
 
@@ -115,9 +130,52 @@ double real_number(const JsonValue& config, const std::string& file, const char*
                    double otherwise) {
   const JsonValue* found = config.find(name);
   if (!found || found->type == JsonValue::Type::null) return otherwise;
-  if (found->type != JsonValue::Type::number || std::strtod(found->text.c_str(), nullptr) <= 0)
+  if (const double value = std::strtod(found->text.c_str(), nullptr);
+      found->type != JsonValue::Type::number || !(value > 0) || !std::isfinite(value))
     refuse_at(file, found->place, "'" + std::string(name) + "': expected a positive number");
   return std::strtod(found->text.c_str(), nullptr);
+}
+
+// What would be computed in another way than here is refused, not ignored.
+void refuse_unknown_arithmetic(const JsonValue& config, const std::string& file) {
+  const JsonValue* act = config.find("hidden_act");
+  if (act && act->type != JsonValue::Type::null && act->text != "silu")
+    refuse_at(file, act->place, "'hidden_act': expected silu");
+  const JsonValue* window = config.find("use_sliding_window");
+  if (window && window->text == "true")
+    refuse_at(file, window->place, "'use_sliding_window': only false is supported");
+  const JsonValue* scaling = config.find("rope_scaling");
+  for (const char* name : {"type", "rope_type"})
+    if (const JsonValue* kind = scaling ? scaling->find(name) : nullptr;
+        kind && kind->text != "mrope" && kind->text != "default")
+      refuse_at(file, kind->place,
+                "'rope_scaling." + std::string(name) + "' is '" + printable(kind->text, 40) +
+                    "': expected mrope or default");
+}
+
+// Frequencies that turn by time, height and width.
+std::vector<std::int64_t> mrope_sections(const JsonValue& scaling, const std::string& file,
+                                         std::int64_t half) {
+  const JsonValue* sections = scaling.find("mrope_section");
+  if (!sections || sections->type != JsonValue::Type::array || sections->items.size() != 3)
+    refuse_at(file, scaling.place,
+              "'rope_scaling': only 'mrope_section' with three numbers is supported");
+  std::vector<std::int64_t> read;
+  std::int64_t sum = 0;
+  for (const JsonValue& item : sections->items) {
+    std::int64_t value = -1;
+    const char* const end = item.text.data() + item.text.size();
+    const auto [stop, fault] = std::from_chars(item.text.data(), end, value);
+    if (item.type != JsonValue::Type::number || fault != std::errc() || stop != end || value < 0 ||
+        value > half)
+      refuse_at(file, item.place,
+                "'mrope_section': expected whole numbers from 0 to " + std::to_string(half));
+    read.push_back(value);
+    sum += value;
+  }
+  if (sum != half)
+    refuse_at(file, sections->place, "'mrope_section' must add up to half the size of a head");
+  return read;
 }
 
 }  // namespace
@@ -126,7 +184,7 @@ Qwen2Config qwen2_config(const JsonValue& config, const std::string& name) {
   Qwen2Config made;
   made.hidden = whole_number(config, name, "hidden_size");
   made.intermediate = whole_number(config, name, "intermediate_size");
-  made.layers = whole_number(config, name, "num_hidden_layers");
+  made.layers = whole_number(config, name, "num_hidden_layers", kMostLayers);
   made.heads = whole_number(config, name, "num_attention_heads");
   made.kv_heads = whole_number(config, name, "num_key_value_heads");
   made.rms_eps = real_number(config, name, "rms_norm_eps", 1e-6);
@@ -137,21 +195,32 @@ Qwen2Config qwen2_config(const JsonValue& config, const std::string& name) {
     refuse_at(name, config.place,
               "'num_attention_heads' must divide 'hidden_size' into even parts, and "
               "'num_key_value_heads' the heads");
+  refuse_unknown_arithmetic(config, name);
   if (const JsonValue* scaling = config.find("rope_scaling");
-      scaling && scaling->type == JsonValue::Type::object) {
-    const JsonValue* sections = scaling->find("mrope_section");
-    if (!sections || sections->items.size() != 3)
-      refuse_at(name, scaling->place,
-                "'rope_scaling': only 'mrope_section' with three numbers is supported");
-    std::int64_t sum = 0;
-    for (const JsonValue& item : sections->items) {
-      made.mrope_section.push_back(std::atoll(item.text.c_str()));
-      sum += made.mrope_section.back();
-    }
-    if (sum * 2 != made.head_size())
-      refuse_at(name, sections->place, "'mrope_section' must add up to half the size of a head");
-  }
+      scaling && scaling->type == JsonValue::Type::object)
+    made.mrope_section = mrope_sections(*scaling, name, made.head_size() / 2);
   return made;
+}
+
+DecoderBytes decoder_bytes(const Qwen2Config& config, std::int64_t rows, std::int64_t tokens,
+                           std::int64_t weight, std::int64_t number) {
+  const std::int64_t hidden = config.hidden, keys = config.kv_heads * config.head_size();
+  const std::int64_t matrices =
+      2 * hidden * hidden + 2 * keys * hidden + 3 * hidden * config.intermediate;
+  const std::int64_t vectors = 3 * hidden + 2 * keys;
+  return {.layer = (matrices + vectors) * weight,
+          .cache = 2 * keys * tokens * number,
+          .first = rows * hidden * weight,
+          .last = (config.tied ? hidden : (rows + 1) * hidden) * weight};
+}
+
+std::vector<Stage> decoder_stages(const std::string& owner, const DeviceMap& map, Loading& loading,
+                                  const Qwen2Config& config, std::int64_t tokens) {
+  const weights::Shape shape = loading.shape_of("model.embed_tokens.weight");
+  const auto number = static_cast<std::int64_t>(at::elementSize(loading.type()));
+  const std::int64_t rows = shape.empty() ? 0 : shape[0];
+  return stages_of(owner, map, loading.device(),
+                   decoder_bytes(config, rows, tokens, number, number), config.layers);
 }
 
 KvCache KvCache::fork(std::int64_t length, std::int64_t room) const {
@@ -184,14 +253,22 @@ void KvCache::reserve(std::int64_t room) {
 struct Qwen2::Parts {
   Qwen2Config config;
   std::int64_t used_rows = 0;
-  at::ScalarType compute = at::kFloat;
+  std::vector<Stage> stages;
+  std::vector<Place> placed;  // the stages, never none
   Tensor embedding, head, norm;
+  Place head_place;
+  bool tied = false;
   std::vector<Layer> layers;
   Tensor frequencies;                  // [head_size / 2] fp32, CPU
   std::vector<std::int64_t> axis_of_;  // [head_size / 2]
 
-  at::TensorOptions options() const { return embedding.options().dtype(compute); }
+  const Place& place_of(std::size_t layer) const {
+    return *std::ranges::find_if(placed, [&](const Place& place) {
+      return static_cast<std::int64_t>(layer) < place.stage.end;
+    });
+  }
 
+  // On the CPU in fp32, for every place to make its own.
   Turn turn(const Tensor& positions) const {
     const std::int64_t half = config.head_size() / 2;
     Tensor angles;
@@ -203,8 +280,7 @@ struct Qwen2::Parts {
       angles = positions.to(at::kFloat).index_select(0, axes).transpose(0, 1) * frequencies;
     }
     LOOKTWICE_CHECK(angles.size(1) == half);
-    const auto on_device = [&](const Tensor& table) { return table.contiguous().to(options()); };
-    return {on_device(angles.cos()), on_device(angles.sin())};
+    return {angles.cos().contiguous(), angles.sin().contiguous()};
   }
 
   Tensor mlp(const Layer& layer, const Tensor& x, Scratch& scratch) const {
@@ -258,31 +334,38 @@ struct Qwen2::Parts {
     LOOKTWICE_CHECK(embeds.dim() == 2 && positions.size(-1) == embeds.size(0));
     const std::int64_t n = embeds.size(0), before = cache.length_;
     cache.reserve(before + n);
-    const Turn turned = turn(positions);
-    Scratch scratch;
-    Tensor x = embeds.to(options());
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      const Layer& layer = layers[i];
-      const Heads heads = heads_of(layer, x, turned, scratch);
-      cache.keys_[i].narrow(1, before, n).copy_(heads.k.transpose(0, 1));
-      cache.values_[i].narrow(1, before, n).copy_(heads.v.transpose(0, 1));
-      const Tensor mixed = attended(heads.q, cache.keys_[i].narrow(1, 0, before + n),
-                                    cache.values_[i].narrow(1, 0, before + n));
-      x = x + product(mixed, layer.o, scratch);
-      // The last layer's second half is needed for the last token only.
-      if (i + 1 == layers.size() && !outputs) x = x.narrow(0, n - 1, 1);
-      x = x + mlp(layer, x, scratch);
-      if (outputs) outputs->push_back(x);
+    const Turn everywhere = turn(positions);
+    Tensor x = embeds;
+    for (const Place& place : placed) {
+      const Turn turned = place.own(everywhere);
+      Scratch scratch;
+      x = place.own(x);
+      for (auto i = static_cast<std::size_t>(place.stage.first);
+           i < static_cast<std::size_t>(place.stage.end); ++i) {
+        const Layer& layer = layers[i];
+        const Heads heads = heads_of(layer, x, turned, scratch);
+        cache.keys_[i].narrow(1, before, n).copy_(heads.k.transpose(0, 1));
+        cache.values_[i].narrow(1, before, n).copy_(heads.v.transpose(0, 1));
+        const Tensor mixed = attended(heads.q, cache.keys_[i].narrow(1, 0, before + n),
+                                      cache.values_[i].narrow(1, 0, before + n));
+        x = x + product(mixed, layer.o, scratch);
+        // The last layer's second half is needed for the last token only.
+        if (i + 1 == layers.size() && !outputs) x = x.narrow(0, n - 1, 1);
+        x = x + mlp(layer, x, scratch);
+        if (outputs) outputs->push_back(x);
+      }
     }
     cache.length_ = before + n;
     cache.next_position_ = positions.max().item<std::int64_t>() + 1;
     return rms_norm(x, norm, config.rms_eps);
   }
 
-  // One more token each, x [texts, hidden]; on a GPU.
-  Tensor next_by_tensors(std::span<KvCache* const> texts, Tensor x, const Turn& turned) const {
+  // One more token each through the layers of one place, x [texts, hidden]; on a GPU.
+  Tensor next_by_tensors(std::span<KvCache* const> texts, Tensor x, const Turn& turned,
+                         const Stage& stage) const {
     Scratch scratch;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (auto i = static_cast<std::size_t>(stage.first); i < static_cast<std::size_t>(stage.end);
+         ++i) {
       const Layer& layer = layers[i];
       const Heads heads = heads_of(layer, x, turned, scratch);
       std::vector<Tensor> mixed;
@@ -301,11 +384,11 @@ struct Qwen2::Parts {
   }
 
   // The same on the CPU, where LibTorch's own cost of some 25 operations a layer would be felt.
-  Tensor next_by_rows(std::span<KvCache* const> texts, const Tensor& embeds,
-                      const Turn& turned) const {
+  Tensor next_by_rows(std::span<KvCache* const> texts, const Tensor& embeds, const Turn& turned,
+                      const Place& place) const {
     const std::int64_t n = embeds.size(0), hidden = config.hidden, size = config.head_size();
     const HeadShape shape{.heads = config.heads, .kv_heads = config.kv_heads, .size = size};
-    const auto room = [&](std::int64_t width) { return at::empty({n, width}, options()); };
+    const auto room = [&](std::int64_t width) { return at::empty({n, width}, place.options()); };
     const auto eps = static_cast<float>(config.rms_eps);
     Tensor sums = embeds.clone(at::MemoryFormat::Contiguous), normed = room(hidden),
            queries = room(config.heads * size), mixed = room(config.heads * size),
@@ -318,7 +401,8 @@ struct Qwen2::Parts {
     const float *cos = turned.cos.const_data_ptr<float>(),
                 *sin = turned.sin.const_data_ptr<float>();
     std::vector<Glance> glances(texts.size());
-    for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (auto i = static_cast<std::size_t>(place.stage.first);
+         i < static_cast<std::size_t>(place.stage.end); ++i) {
       const Layer& layer = layers[i];
       rms_norm_rows(x, n, hidden, layer.input_norm.const_data_ptr<float>(), eps, y);
       const RowMatrix matrices[] = {matrix_of(layer.q, q), matrix_of(layer.k, k),
@@ -354,15 +438,28 @@ struct Qwen2::Parts {
   }
 };
 
-Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows)
+Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows,
+             std::vector<Stage> stages)
     : parts_(std::make_unique<Parts>()) {
   const c10::InferenceMode inference;
   Parts& parts = *parts_;
   parts.config = config;
-  parts.compute = loading.device().is_cpu() ? at::kFloat : loading.type();
+  if (stages.empty()) stages = {{.device = loading.device(), .first = 0, .end = config.layers}};
+  LOOKTWICE_CHECK(stages.back().end == config.layers);
+  for (const Stage& stage : stages)
+    parts.placed.push_back(
+        {.stage = stage, .compute = stage.device.is_cpu() ? at::kFloat : loading.type()});
+  parts.stages = std::move(stages);
+  // Where the next vector goes, and in which numbers.
+  const Place* place = &parts.placed.front();
+  const auto go_to = [&](const Place& next) {
+    place = &next;
+    loading.go_to(next.stage.device);
+  };
+  go_to(parts.placed.front());
   const std::int64_t hidden = config.hidden, size = config.head_size();
   const auto vector = [&](const std::string& name, std::int64_t length) {
-    return loading.take(name, {length}, parts.compute);
+    return loading.take(name, {length}, place->compute);
   };
   const auto matrix = [&](const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
     Linear made{.weight = loading.take_narrow(name + ".weight", {out, in})};
@@ -374,14 +471,13 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows)
     return shape.size() == 2 ? shape[0] : 0;
   };
   const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
-  const bool tied = config.tied || !loading.has(head);
+  const bool tied = parts.tied = config.tied || !loading.has(head);
   const std::int64_t rows = rows_of(embedding);
   parts.embedding = loading.take_narrow(embedding, {rows, hidden});
   // A tied head that is stored nevertheless is not looked at, as in the official code.
   if (tied) loading.ignore(head);
-  parts.head = tied ? parts.embedding : loading.take_narrow(head, {rows_of(head), hidden});
-  parts.norm = vector("model.norm.weight", hidden);
   for (std::int64_t i = 0; i < config.layers; ++i) {
+    go_to(parts.place_of(static_cast<std::size_t>(i)));
     const std::string at = "model.layers." + std::to_string(i) + ".";
     Layer& layer = parts.layers.emplace_back();
     layer.input_norm = vector(at + "input_layernorm.weight", hidden);
@@ -394,6 +490,11 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows)
     layer.up = matrix(at + "mlp.up_proj", config.intermediate, hidden, false);
     layer.down = matrix(at + "mlp.down_proj", hidden, config.intermediate, false);
   }
+  go_to(parts.placed.back());
+  parts.norm = vector("model.norm.weight", hidden);
+  parts.head_place = tied ? parts.placed.front() : parts.placed.back();
+  parts.head = tied ? parts.embedding : loading.take_narrow(head, {rows_of(head), hidden});
+  loading.go_to(parts.placed.front().stage.device);
   const std::int64_t head_rows = parts.head.defined() ? parts.head.size(0) : 0;
   parts.used_rows = used_rows > 0 ? std::min(used_rows, head_rows) : head_rows;
   if (parts.head.defined()) parts.head = parts.head.narrow(0, 0, parts.used_rows);
@@ -422,8 +523,17 @@ const Qwen2Config& Qwen2::config() const {
 std::int64_t Qwen2::used_rows() const {
   return parts_->used_rows;
 }
+std::int64_t Qwen2::embedding_rows() const {
+  return parts_->embedding.size(0);
+}
 at::ScalarType Qwen2::compute_type() const {
-  return parts_->compute;
+  return parts_->placed.front().compute;
+}
+std::string Qwen2::where() const {
+  return text_of(parts_->stages, parts_->tied);
+}
+std::span<const Stage> Qwen2::stages() const {
+  return parts_->stages;
 }
 
 Tensor Qwen2::embedded(std::span<const std::int32_t> ids) const {
@@ -432,17 +542,19 @@ Tensor Qwen2::embedded(std::span<const std::int32_t> ids) const {
   for (const std::int32_t id : ids) LOOKTWICE_CHECK(id >= 0 && id < table.size(0));
   const Tensor rows =
       at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt).to(table.device());
-  return table.index_select(0, rows).to(parts_->compute);
+  return table.index_select(0, rows).to(parts_->placed.front().compute);
 }
 
 KvCache Qwen2::cache(std::int64_t room) const {
   const c10::InferenceMode inference;
+  const Qwen2Config& config = parts_->config;
+  const std::int64_t shape[] = {config.kv_heads, std::max<std::int64_t>(room, 1),
+                                config.head_size()};
   KvCache made;
-  for (std::int64_t i = 0; i < parts_->config.layers; ++i)
-    for (auto* held : {&made.keys_, &made.values_})
-      held->push_back(at::empty(
-          {parts_->config.kv_heads, std::max<std::int64_t>(room, 1), parts_->config.head_size()},
-          parts_->options()));
+  for (const Place& place : parts_->placed)
+    for (std::int64_t i = place.stage.first; i < place.stage.end; ++i)
+      for (auto* held : {&made.keys_, &made.values_})
+        held->push_back(at::empty(shape, place.options()));
   return made;
 }
 
@@ -479,7 +591,12 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
                                    .unsqueeze(0)
                                    .expand({parts.config.mrope_section.empty() ? 1 : 3, -1}));
   Tensor x = embedded(ids);
-  x = x.is_cuda() ? parts.next_by_tensors(texts, x, turn) : parts.next_by_rows(texts, x, turn);
+  for (const Place& place : parts.placed) {
+    x = place.own(x);
+    const Turn turned = place.own(turn);
+    x = x.is_cpu() ? parts.next_by_rows(texts, x, turned, place)
+                   : parts.next_by_tensors(texts, x, turned, place.stage);
+  }
   for (KvCache* text : texts) {
     ++text->length_;
     ++text->next_position_;
@@ -489,7 +606,7 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
 
 Tensor Qwen2::logits(const Tensor& hidden) const {
   const c10::InferenceMode inference;
-  const Tensor rows = hidden.dim() == 1 ? hidden.unsqueeze(0) : hidden;
+  const Tensor rows = parts_->head_place.own(hidden.dim() == 1 ? hidden.unsqueeze(0) : hidden);
   Scratch scratch;
   const Tensor scores =
       product(rows, {.weight = parts_->head}, scratch).to(at::Device(at::kCPU), at::kFloat);

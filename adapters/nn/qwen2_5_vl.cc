@@ -22,17 +22,17 @@ constexpr float kTheta = 10'000;
 constexpr std::int64_t kMostSize = 1 << 20;  // of anything a configuration counts
 
 std::int64_t size_in(const JsonValue& config, const std::string& file, const char* name,
-                     std::int64_t otherwise) {
+                     std::int64_t otherwise, std::int64_t most = kMostSize) {
   const JsonValue* found = config.find(name);
   if (!found || found->type == JsonValue::Type::null) return otherwise;
   std::int64_t value = 0;
   const char* end = found->text.data() + found->text.size();
   const auto [stop, fault] = std::from_chars(found->text.data(), end, value);
   if (found->type != JsonValue::Type::number || fault != std::errc() || stop != end || value < 1 ||
-      value > kMostSize)
+      value > most)
     refuse_at(file, found->place,
               "'vision_config." + std::string(name) + "': expected a whole number from 1 to " +
-                  std::to_string(kMostSize));
+                  std::to_string(most));
   return value;
 }
 
@@ -70,7 +70,7 @@ Qwen25VlVisionConfig qwen2_5_vl_vision_config(const JsonValue& vision, const std
   read("hidden_size", made.hidden);
   read("num_heads", made.heads);
   read("intermediate_size", made.intermediate);
-  read("depth", made.depth);
+  made.depth = size_in(vision, name, "depth", made.depth, 1000);
   read("out_hidden_size", made.out_hidden);
   read("patch_size", made.patch);
   read("spatial_merge_size", made.merge);

@@ -25,8 +25,8 @@ Linear joined(const Linear& a, const Linear& b, const Linear& c) {
 Siglip::Siglip(Loading& loading, const std::string& prefix, const SiglipShape& shape)
     : shape_(shape) {
   const auto& [hidden, heads, mlp, blocks, image, patch, eps] = shape;
-  if (hidden < 1 || heads < 1 || hidden % heads != 0 || mlp < 1 || blocks < 2 || patch < 1 ||
-      image < patch)
+  if (hidden < 1 || heads < 1 || hidden % heads != 0 || mlp < 1 || blocks < 2 || blocks > 1000 ||
+      patch < 1 || image < patch || !(eps > 0))
     throw Error(Kind::model, "vision model: sizes in config.json make no sense: hidden " +
                                  std::to_string(hidden) + ", heads " + std::to_string(heads) +
                                  ", blocks " + std::to_string(blocks) + ", image " +

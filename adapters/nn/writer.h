@@ -1,7 +1,8 @@
 // Writes several texts at once, a token for each per step (continuous batching): a text joins when
 // it is added and leaves when it ends, whoever else is there. What a text becomes depends on nobody
-// else. Out of memory makes the batch smaller: the youngest text waits, and is computed again when
-// there is room; it goes on with the same tokens. Not here: prompts, tokenizers, threads.
+// else. Out of memory makes the batch smaller, once nothing else can be given back: the youngest
+// text waits, and is computed again when there is room; it goes on with the same tokens.
+// Not here: prompts, tokenizers, threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,6 +26,9 @@ struct WritingTask {
   at::Tensor positions = {};  // [n] or [3, n]; undefined: 0, 1, 2 ...
   std::optional<KvCache> start =
       {};  // holds the first start.length() tokens of this very prompt, less than n
+  // Lengths up to which the prompt is computed at a time, ascending: the same bits whether it is
+  // begun here or in `start`.
+  std::vector<std::int64_t> cuts = {};
   Sampling sampling = {};
   std::uint64_t stream = 0;             // of the draws: the same for the same request in every run
   std::vector<std::int32_t> seen = {};  // for the repetition penalty, before the first token
@@ -48,8 +52,9 @@ struct WrittenText {
 
 class Writer {
  public:
-  // most: texts at once.
-  Writer(const Qwen2& model, int most);
+  // most: texts at once. give_back: frees memory whose content can be had again, such as prefixes
+  // that are remembered; false: there was none. Asked before a text is set back.
+  Writer(const Qwen2& model, int most, std::function<bool()> give_back = {});
   ~Writer();
 
   bool has_room() const { return static_cast<int>(active_.size() + waiting_.size()) < most_; }
@@ -64,15 +69,17 @@ class Writer {
   struct Text;
   // Where memory ran out.
   enum class Went { well, out_of_memory };
-  static Went within_memory(const std::function<void()>& work);
-  void prefill(Text& text);
-  void decode();
+  // Does work that appends to caches; where memory ran out, they are as before.
+  Went within_memory(std::span<KvCache* const> caches, const std::function<void()>& work) const;
+  Went prefill(Text& text);
+  Went decode();
   void choose(Text& text, const at::Tensor& scores);
   void set_back_youngest();
   WrittenText finished(std::unique_ptr<Text> text);
 
   const Qwen2& model_;
   int most_ = 1;
+  std::function<bool()> give_back_ = {};
   std::vector<std::unique_ptr<Text>> active_, waiting_;
 };
 

@@ -10,7 +10,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMostPixels = std::int64_t{1} << 40;
+// What a picture may be shrunk to, and grown to.
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 40, kMostLeast = std::int64_t{1} << 26;
 
 fs::path checked(const fs::path& folder) {
   if (folder.empty())
@@ -31,9 +32,9 @@ Processor processor_of(const fs::path& folder, const nn::Qwen25VlVisionConfig& v
   }
   const auto config = weights::Config::of_file(file);
   // Newer files have the bounds as "size".
-  made.rule.min_pixels = config.integer("size.shortest_edge", 1, kMostPixels, made.rule.min_pixels);
+  made.rule.min_pixels = config.integer("size.shortest_edge", 1, kMostLeast, made.rule.min_pixels);
   made.rule.max_pixels = config.integer("size.longest_edge", 1, kMostPixels, made.rule.max_pixels);
-  made.rule.min_pixels = config.integer("min_pixels", 1, kMostPixels, made.rule.min_pixels);
+  made.rule.min_pixels = config.integer("min_pixels", 1, kMostLeast, made.rule.min_pixels);
   made.rule.max_pixels = config.integer("max_pixels", 1, kMostPixels, made.rule.max_pixels);
   const auto same = [&](const char* name, std::int64_t value) {
     if (config.integer(name, 1, 1 << 20, value) != value)
@@ -63,7 +64,8 @@ Processor processor_of(const fs::path& folder, const nn::Qwen25VlVisionConfig& v
 
 }  // namespace
 
-Model::Model(const fs::path& folder, at::Device device, at::ScalarType type)
+Model::Model(const fs::path& folder, at::Device device, at::ScalarType type,
+             const nn::DeviceMap& map, std::int64_t cache_tokens)
     : checkpoint_(weights::Checkpoint::of_folder(checked(folder))),
       tokenizer_(folder),
       generation_(nn::generation_config(folder)) {
@@ -88,16 +90,21 @@ Model::Model(const fs::path& folder, at::Device device, at::ScalarType type)
       refuse_at(file.string(), config.place, "'rope_scaling': expected 'mrope_section'");
     processor_ = processor_of(folder, eyes);
     const JsonValue* token = config.find("image_token_id");
-    image_token_ =
-        token ? std::atoi(token->text.c_str()) : tokenizer_.added_id("<|image_pad|>").value_or(0);
+    image_token_ = token ? nn::token_id(*token, file, "image_token_id")
+                         : tokenizer_.added_id("<|image_pad|>").value_or(0);
     nn::Loading loading("checkpoint " + folder.string(), checkpoint_, device, type);
     vision_.emplace(loading, eyes);
-    decoder_.emplace(loading, sizes);
+    decoder_.emplace(loading, sizes, 0,
+                     nn::decoder_stages("model omniad", map, loading, sizes, cache_tokens));
     loading.finish();
     if (decoder_->used_rows() < tokenizer_.size())
       throw Error(Kind::model, "checkpoint " + folder.string() + ": the tokenizer has " +
                                    std::to_string(tokenizer_.size()) + " tokens, the model " +
                                    std::to_string(decoder_->used_rows()));
+    if (image_token_ >= decoder_->used_rows())
+      throw Error(Kind::model, file.string() + ": 'image_token_id' is " +
+                                   std::to_string(image_token_) + ", the model has " +
+                                   std::to_string(decoder_->used_rows()) + " tokens");
   } catch (const Error& error) {
     throw Error(Kind::model, error.what());
   }

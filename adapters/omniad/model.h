@@ -27,7 +27,10 @@ class Model {
  public:
   // Throws Kind::model: with everything that is missing, misshapen or unknown among the tensors in
   // one error.
-  Model(const std::filesystem::path& folder, at::Device device, at::ScalarType type);
+  // device: of pictures and embeddings; map: of the decoder's layers, which are to hold
+  // `cache_tokens`.
+  Model(const std::filesystem::path& folder, at::Device device, at::ScalarType type,
+        const nn::DeviceMap& map = {}, std::int64_t cache_tokens = 0);
 
   const tokenizers::QwenTokenizer& tokenizer() const { return tokenizer_; }
   const nn::Qwen2& decoder() const { return *decoder_; }

@@ -8,6 +8,7 @@
 
 #include "adapters/nn/answering.h"
 #include "adapters/nn/device.h"
+#include "adapters/nn/device_map.h"
 #include "adapters/nn/prefix_memory.h"
 #include "adapters/nn/writer.h"
 #include "adapters/omniad/answer_watch.h"
@@ -26,7 +27,8 @@ using namespace omniad;
 
 struct Options {
   std::filesystem::path checkpoint = {};
-  std::string dtype = "fp32", mode = "auto", image = "auto", add_vision_id = "auto";
+  std::string dtype = "fp32", device_map = {}, mode = "auto", image = "auto",
+              add_vision_id = "auto";
   std::int64_t min_pixels = 0, max_pixels = 0;
   int side = 512, index_base = 0, max_new_tokens = 0;
   bool resize_twice = true, constrained = false;
@@ -34,6 +36,7 @@ struct Options {
   void visit(auto&& option) {
     option("checkpoint", checkpoint, "folder with config.json, the weights and the tokenizer");
     option("dtype", dtype, "numbers of the weights: fp32, bf16 or fp16");
+    option("device_map", device_map, nn::kDeviceMapHelp);
     option("mode", mode,
            "omniad, plain (an ordinary Qwen2.5-VL), or auto: omniad where the question's system "
            "text asks for <seg>");
@@ -97,12 +100,16 @@ class OmniAd final : public Adapter {
  public:
   OmniAd(const Options& options, const Setting& setting)
       : options_(checked(options)),
-        device_(nn::device_named(setting.device)),
+        devices_(
+            nn::devices_of("model omniad", options.device_map, setting.device, options.checkpoint)),
+        device_(devices_.home),
         most_texts_(nn::texts_at_once(setting, device_)),
-        model_(options.checkpoint, device_, nn::number_type_named(options.dtype)),
+        // Room for what is remembered and for the texts at some 4,000 tokens each.
+        model_(options.checkpoint, device_, nn::number_type_named(options.dtype), devices_.map,
+               kKeptTokens + std::int64_t{4096} * most_texts_),
         shelf_(model_, kKeptTokens),
         memory_(kKeptTokens),
-        writer_(model_.decoder(), most_texts_) {
+        writer_(model_.decoder(), most_texts_, [this] { return forget_prefixes(); }) {
     nn::use_threads(std::max(1, setting.threads));
     if (options_.constrained)
       vocabulary_ = std::make_shared<const SegVocabulary>(
@@ -118,6 +125,7 @@ class OmniAd final : public Adapter {
 
   std::map<std::string, std::string> facts() const override {
     std::map<std::string, std::string> facts = {{"weights", model_.hash()}};
+    if (devices_.map.given()) facts["device map"] = model_.decoder().where();
     if (options_.constrained)
       facts["decoding"] = "constrained to the grammar of <seg> where the question asks for it";
     if (shelf_.times_shown() > 0)
@@ -139,6 +147,13 @@ class OmniAd final : public Adapter {
     std::int64_t reused = 0, prefill_start = 0, prefill_ns = 0;
     std::shared_ptr<AnswerWatch> watch = {};
   };
+
+  // False: there were none.
+  bool forget_prefixes() {
+    const bool freed = memory_.tokens() > 0;
+    memory_.clear();
+    return freed;
+  }
 
   void begin(const Request& request, Outbox& outbox) {
     Prediction reply{.key = request.key};
@@ -246,7 +261,7 @@ class OmniAd final : public Adapter {
   // remembered for the next question about these pictures. Always computed picture by picture, so
   // that no bit of an answer hangs on what was remembered; a further turn of a dialogue goes on
   // from the end of the one before.
-  std::optional<nn::KvCache> start_of(const nn::WritingTask& task, bool further_turn, Open& open) {
+  std::optional<nn::KvCache> start_of(nn::WritingTask& task, bool further_turn, Open& open) {
     const auto length_of = [&](std::int32_t id) { return shelf_.length(id); };
     const std::int64_t room = task.embeds.size(0) + std::min(task.most_tokens, 256);
     std::vector<std::int64_t> cuts;  // behind each picture
@@ -259,6 +274,7 @@ class OmniAd final : public Adapter {
       shown = i + 1;
     }
     if (cuts.empty() && !further_turn) return std::nullopt;
+    task.cuts = cuts;
     try {
       std::optional<nn::KvCache> start = memory_.beginning(
           open.prompt, room, length_of, further_turn ? std::span<const std::int64_t>{} : cuts);
@@ -320,6 +336,7 @@ class OmniAd final : public Adapter {
   static constexpr std::int64_t kKeptTokens = 16384;
 
   const Options options_;
+  const nn::Devices devices_;
   const at::Device device_;
   const int most_texts_;
   const Model model_;

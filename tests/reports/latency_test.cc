@@ -17,6 +17,7 @@
 #include "reports/trace.h"
 #include "tests/reports/payloads.h"
 #include "tests/reports/temporary_folder.h"
+#include "tests/support/trace_format.h"
 
 namespace looktwice::reports {
 namespace {
@@ -278,40 +279,12 @@ TEST_F(LatencyFolder, LinesThatLieAreCountedAndNotBelieved) {
   EXPECT_TRUE(Json::accept(chrome_trace(view)));
 }
 
-// Slices of one track nest: what is open at a slice's start lasts to its end.
-void expect_nested(const Json& trace) {
-  std::map<int, std::vector<double>> open;
-  std::map<int, double> latest;
-  std::map<int, std::string> named;
-  for (const Json& event : trace.at("traceEvents")) {
-    const int track = event.at("tid");
-    if (event.at("ph") == "M") {
-      named[track] = event.at("args").contains("name") ? "named" : named[track];
-      continue;
-    }
-    ASSERT_EQ(event.at("ph"), "X");
-    ASSERT_TRUE(named.contains(track)) << "a track has a name before its first slice";
-    ASSERT_TRUE(event.at("name").is_string());
-    const double start = event.at("ts"), end = start + event.at("dur").get<double>();
-    ASSERT_GE(start, 0);
-    ASSERT_GE(end, start);
-    ASSERT_GE(start, latest[track] - 1e-6) << "in order of time";
-    latest[track] = start;
-    std::vector<double>& ends = open[track];
-    while (!ends.empty() && ends.back() <= start + 1e-6) ends.pop_back();
-    if (!ends.empty()) {
-      ASSERT_LE(end, ends.back() + 1e-6) << event.dump();
-    }
-    ends.push_back(end);
-  }
-}
-
 TEST(Trace, RequestsThatOverlapHaveLanesAndStagesLieWithin) {
   LatencyView view = quiet(3, 2);
   for (std::size_t i = 0; i < view.timings.lines.size(); i += 2)
     view.timings.lines[i].latency_ns += 5 * kMs;  // into the next one
   const Json trace = Json::parse(chrome_trace(view));
-  expect_nested(trace);
+  test::expect_trace_format(trace);
   std::map<int, int> requests;
   int stages = 0;
   for (const Json& event : trace.at("traceEvents")) {
@@ -344,7 +317,7 @@ TEST(Trace, AnySpansGiveAFileThatOpens) {
                                 static_cast<std::int64_t>(random() % 400) - 50});
       view.timings.lines.push_back(std::move(timing));
     }
-    expect_nested(Json::parse(chrome_trace(view)));
+    test::expect_trace_format(Json::parse(chrome_trace(view)));
     if (::testing::Test::HasFatalFailure()) FAIL() << "round " << round;
   }
 }

@@ -112,6 +112,7 @@ TorchFile torch_file(std::span<const std::byte> file, const std::string& name) {
   const Member pickle = archive.bytes("data.pkl", kMostPickle);
   TorchFile read;
   std::map<std::string, Member> storages;
+  std::size_t held = 0;  // bytes of all of them
   for (const PickledTensor& tensor : unpickled(*pickle, name)) {
     const auto refuse = [&](const std::string& why) {
       archive.refuse("tensor '" + printable(tensor.name) + "': " + why);
@@ -126,7 +127,9 @@ TorchFile torch_file(std::span<const std::byte> file, const std::string& name) {
       refuse("not in row order; save it after .contiguous()");
     Member& storage = storages[tensor.storage];
     if (!storage) {
-      storage = archive.bytes("data/" + tensor.storage, file.size());
+      // Entries may name the same bytes of the file again and again; storages may not.
+      storage = archive.bytes("data/" + tensor.storage, file.size() - held);
+      held += storage->size();
       read.storages.push_back(storage);
     }
     const auto start = static_cast<std::size_t>(offset);

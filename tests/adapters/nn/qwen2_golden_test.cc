@@ -2,45 +2,19 @@
 // scripts/golden/qwen2_golden.py made: tied and untied heads, shards, bf16, fp16 and fp32 files.
 // And what must not change an answer: company, a remembered prefix, too little memory.
 #include <ATen/ATen.h>
-#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <map>
-#include <new>
+#include <utility>
 
-#include "adapters/nn/device.h"
-#include "adapters/nn/qwen2.h"
-#include "adapters/nn/writer.h"
-#include "harness/core/json_value.h"
-#include "tests/support/files.h"
+#include "tests/adapters/nn/tiny_decoders.h"
+#include "tests/support/small_memory.h"
 
 namespace looktwice::nn {
 namespace {
 
-using Ids = std::vector<std::int32_t>;
-
-JsonValue json_in(const std::filesystem::path& path) {
-  const auto bytes = test::bytes_of(path);
-  return parsed_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string());
-}
-
-Qwen2 loaded(const std::string& name, at::ScalarType type) {
-  use_threads(1);  // tests run beside each other
-  const std::filesystem::path folder = test::data_path("qwen2/" + name);
-  const auto checkpoint = weights::Checkpoint::of_folder(folder);
-  Loading loading("checkpoint", checkpoint, at::kCPU, type);
-  Qwen2 model(loading, qwen2_config(json_in(folder / "config.json"), "config.json"));
-  loading.finish();
-  return model;
-}
-
-Ids ids_of(const JsonValue& list) {
-  Ids ids;
-  for (const JsonValue& item : list.items) ids.push_back(std::atoi(item.text.c_str()));
-  return ids;
-}
+using test::SmallMemory;
+using namespace tiny;
 
 at::Tensor numbers_of(const JsonValue& list) {
   std::vector<float> numbers;
@@ -52,16 +26,6 @@ at::Tensor numbers_of(const JsonValue& list) {
 double difference(const at::Tensor& found, const at::Tensor& expected) {
   if (found.sizes() != expected.sizes()) return 1e9;
   return (found - expected).abs().max().item<double>() / expected.abs().max().item<double>();
-}
-
-std::map<std::uint64_t, WrittenText> all_written(Writer& writer) {
-  std::map<std::uint64_t, WrittenText> texts;
-  while (!writer.idle())
-    for (WrittenText& text : writer.step()) {
-      text.cache = {};
-      texts[text.tag] = std::move(text);
-    }
-  return texts;
 }
 
 class Qwen2Golden : public ::testing::TestWithParam<const char*> {};
@@ -120,20 +84,6 @@ TEST_P(Qwen2Golden, Bfloat16WeightsStayNear) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Qwen2Golden, ::testing::Values("tied", "untied", "wide"));
 
-std::vector<WritingTask> tasks_of(const Qwen2& model, int count, float temperature) {
-  std::vector<WritingTask> tasks;
-  for (int i = 0; i < count; ++i) {
-    Ids prompt;
-    for (int k = 0; k < 20 + 9 * i; ++k) prompt.push_back((k * k + 31 * i) % 200);
-    tasks.push_back({.tag = static_cast<std::uint64_t>(i),
-                     .embeds = model.embedded(prompt),
-                     .sampling = {.temperature = temperature, .top_p = 0.9f, .seed = 7},
-                     .stream = static_cast<std::uint64_t>(100 + i),
-                     .most_tokens = 12 + i});
-  }
-  return tasks;
-}
-
 TEST(WriterOfTexts, CompanyChangesNoTextSampledOrNot) {
   const Qwen2 model = loaded("tied", at::kFloat);
   for (const float temperature : {0.0f, 0.8f}) {
@@ -184,43 +134,6 @@ TEST(WriterOfTexts, AStopIdEndsATextAndIsNoPartOfIt) {
   EXPECT_EQ(text.ids, Ids(whole.begin(), end));
 }
 
-// Memory of a size of its own: what is asked beyond it is refused, as on a full machine.
-class SmallMemory final : public c10::Allocator {
- public:
-  explicit SmallMemory(std::size_t bytes) : most_(bytes), before_(c10::GetCPUAllocator()) {
-    held_ = 0;
-    c10::SetCPUAllocator(this, 1);
-  }
-  ~SmallMemory() override { c10::SetCPUAllocator(before_, 1); }
-  c10::DataPtr allocate(std::size_t bytes) override {
-    if (held_ + bytes > most_) {
-      ++refusals_;
-      throw std::bad_alloc();
-    }
-    auto* block = static_cast<std::size_t*>(std::aligned_alloc(64, (bytes + 127) / 64 * 64 + 64));
-    *block = bytes;
-    held_ += bytes;
-    peak_ = std::max(peak_, held_);
-    return {reinterpret_cast<char*>(block) + 64, block, &release, at::Device(at::kCPU)};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
-  void copy_data(void* to, const void* from, std::size_t bytes) const override {
-    default_copy_data(to, from, bytes);
-  }
-  int refusals() const { return refusals_; }
-  std::size_t peak() const { return peak_; }
-
- private:
-  static void release(void* block) {
-    held_ -= *static_cast<std::size_t*>(block);
-    std::free(block);
-  }
-  static inline std::size_t held_ = 0;
-  std::size_t most_ = 0, peak_ = 0;
-  c10::Allocator* before_ = nullptr;
-  int refusals_ = 0;
-};
-
 TEST(WriterOfTexts, TooLittleMemoryMakesFewerAtOnceAndChangesNoText) {
   const Qwen2 model = loaded("tied", at::kFloat);
   std::map<std::uint64_t, WrittenText> expected;
@@ -254,6 +167,40 @@ TEST(WriterOfTexts, TooLittleMemoryMakesFewerAtOnceAndChangesNoText) {
   Writer writer(model, 6);
   writer.add(std::move(tasks[0]));
   EXPECT_EQ(all_written(writer)[0].error, "out of memory");
+}
+
+// Whichever allocation fails, no token is written twice into what the texts look back at.
+TEST(WriterOfTexts, AnyAllocationMayFailAndNoTextChanges) {
+  const Qwen2 model = loaded("tied", at::kFloat);
+  std::map<std::uint64_t, WrittenText> expected;
+  int allocations = 0;
+  {
+    std::vector<WritingTask> tasks = tasks_of(model, 2, 0);
+    SmallMemory memory(std::size_t{1} << 30);
+    Writer writer(model, 2);
+    for (WritingTask& task : tasks) writer.add(std::move(task));
+    expected = all_written(writer);
+    allocations = memory.asked();
+  }
+  ASSERT_GT(allocations, 100);
+  for (int refused = 0; refused < allocations; ++refused) {
+    std::vector<WritingTask> tasks = tasks_of(model, 2, 0);
+    SmallMemory memory(std::size_t{1} << 30, refused);
+    bool given_back = false;
+    Writer writer(model, 2, [&] { return refused % 2 == 0 && !std::exchange(given_back, true); });
+    for (WritingTask& task : tasks) writer.add(std::move(task));
+    const auto texts = all_written(writer);
+    ASSERT_EQ(memory.refusals(), 1);
+    EXPECT_EQ(given_back, refused % 2 == 0);
+    EXPECT_TRUE(!given_back || writer.most() == 2);
+    for (const auto& [tag, text] : texts) {
+      if (!text.error.empty()) {  // it was alone when memory ran out
+        EXPECT_EQ(text.error, "out of memory");
+        continue;
+      }
+      ASSERT_EQ(text.ids, expected.at(tag).ids) << "text " << tag << ", allocation " << refused;
+    }
+  }
 }
 
 }  // namespace

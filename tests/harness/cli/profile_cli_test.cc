@@ -8,6 +8,7 @@
 #include "harness/store/run_folder.h"
 #include "tests/harness/cli/unit.h"
 #include "tests/support/files.h"
+#include "tests/support/trace_format.h"
 #include "tests/support/web_server.h"
 
 namespace looktwice {
@@ -71,6 +72,7 @@ TEST(ProfileCli, WritesAFolderThatTellsEverything) {
   EXPECT_EQ(row(latency, "request").at("n"), latency.at("requests"));
   EXPECT_EQ(latency.at("profile").at("passes").size(), 2);
   EXPECT_GT(json_in(folder / "trace.json").at("traceEvents").size(), 40);
+  test::expect_trace_format(json_in(folder / "trace.json"));
 }
 
 // Whatever is timed is what runs.
