@@ -103,8 +103,9 @@ class AnomalyOv final : public Adapter {
   void serve(Inbox& inbox, Outbox& outbox) override {
     nn::serve_texts(inbox, outbox,
                     {.writer = [&] { return writer_.get(); },
-                     .begin = [&](const Request& request) { begin(request, outbox); },
-                     .finished = [&](nn::WrittenText done) { return finished(std::move(done)); }});
+                     .begin = [&](const Request& request) { return begin(request); },
+                     .finished = [&](nn::WrittenText done) { return finished(std::move(done)); },
+                     .give_back = [&] { return forget_caches(); }});
   }
 
   std::map<std::string, std::string> facts() const override {
@@ -127,7 +128,8 @@ class AnomalyOv final : public Adapter {
     bool wants_map = false;
   };
 
-  void begin(const Request& request, Outbox& outbox) {
+  // Nothing: it is being written.
+  std::optional<Prediction> begin(const Request& request) {
     Prediction reply{.key = request.key};
     const Wanted& wanted = request.question.wanted;
     const bool in_words =
@@ -142,7 +144,8 @@ class AnomalyOv final : public Adapter {
       see(request, memory, reply.spans, nullptr);
       fill(reply, memory, request.question.wanted.map);
     });
-    if (!well || !in_words) outbox.push(std::move(reply));
+    if (well && in_words) return std::nullopt;
+    return reply;
   }
 
   // Score, map and, where `projecting` is there, the tokens of a picture for words.

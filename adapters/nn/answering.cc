@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <exception>
-#include <new>
 #include <utility>
 
+#include "adapters/nn/device.h"
 #include "harness/core/hash.h"
 
 namespace looktwice::nn {
@@ -18,14 +18,31 @@ bool attempted(Prediction& reply, const std::function<void()>& work) {
   try {
     work();
     return true;
-  } catch (const std::bad_alloc&) {
-    reply.error = "out of memory";
   } catch (const std::exception& error) {
-    reply.error = error.what();
+    reply.error = is_out_of_memory(error) ? kOutOfMemory : error.what();
   }
   reply.status = Status::failed;
   return false;
 }
+
+namespace {
+
+void step(Writer& writer, Outbox& outbox, const Serving& serving) {
+  for (WrittenText& done : writer.step()) outbox.push(serving.finished(std::move(done)));
+}
+
+// Frees memory for a request that lacks it; false: nothing is left to free.
+bool makes_room(Inbox& inbox, Outbox& outbox, const Serving& serving) {
+  if (serving.give_back && serving.give_back()) return true;
+  Writer* const writer = serving.writer();
+  if (!writer || writer->idle()) return false;
+  writer->take_no_more();
+  for (const std::size_t before = writer->texts(); writer->texts() == before && !inbox.over();)
+    step(*writer, outbox, serving);
+  return true;
+}
+
+}  // namespace
 
 void serve_texts(Inbox& inbox, Outbox& outbox, const Serving& serving) {
   for (;;) {
@@ -36,11 +53,17 @@ void serve_texts(Inbox& inbox, Outbox& outbox, const Serving& serving) {
     if (idle && taken.empty()) return;
     Writer* writer = nullptr;
     do {
-      for (const Request& request : taken) serving.begin(request);
+      for (const Request& request : taken) {
+        std::optional<Prediction> reply = serving.begin(request);
+        while (reply && reply->error == kOutOfMemory && makes_room(inbox, outbox, serving)) {
+          if (inbox.over()) return;
+          reply = serving.begin(request);
+        }
+        if (reply) outbox.push(std::move(*reply));
+      }
       writer = serving.writer();
     } while (writer && writer->has_room() && !(taken = inbox.try_take(1)).empty());
-    if (!writer) continue;
-    for (WrittenText& done : writer->step()) outbox.push(serving.finished(std::move(done)));
+    if (writer) step(*writer, outbox, serving);
   }
 }
 

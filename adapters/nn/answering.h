@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,15 +22,20 @@ namespace looktwice::nn {
 // memory, is the limit.
 int texts_at_once(const Setting& setting, at::Device device);
 
+// The reason of an answer that failed for lack of memory.
+inline constexpr const char* kOutOfMemory = "out of memory";
+
 // Work for one request that may fail, so that the run goes on: false, and why in `reply`.
 bool attempted(Prediction& reply, const std::function<void()>& work);
 
 struct Serving {
   // nullptr: not there yet; begin() may make it.
   std::function<Writer*()> writer = {};
-  // Answers at once, or adds a task to the writer.
-  std::function<void(const Request&)> begin = {};
+  // Answers at once, or adds a task to the writer and returns nothing. Asked again where the answer
+  // is kOutOfMemory and memory can be had: what give_back() frees, then that of texts which end.
+  std::function<std::optional<Prediction>(const Request&)> begin = {};
   std::function<Prediction(WrittenText)> finished = {};
+  std::function<bool()> give_back = {};  // as the writer's
 };
 // Until the inbox is over. Waits for requests only while nothing is being written.
 void serve_texts(Inbox& inbox, Outbox& outbox, const Serving& serving);

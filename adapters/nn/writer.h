@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -57,8 +58,11 @@ class Writer {
   Writer(const Qwen2& model, int most, std::function<bool()> give_back = {});
   ~Writer();
 
-  bool has_room() const { return static_cast<int>(active_.size() + waiting_.size()) < most_; }
+  bool has_room() const { return static_cast<int>(texts()) < most_; }
   bool idle() const { return active_.empty() && waiting_.empty(); }
+  std::size_t texts() const { return active_.size() + waiting_.size(); }
+  // Memory ran out beside the writer: no more texts at once than there are now, one at least.
+  void take_no_more() { most_ = std::max(1, static_cast<int>(texts())); }
   void add(WritingTask task);
   // One token for each text; hands back those that ended.
   std::vector<WrittenText> step();

@@ -109,7 +109,7 @@ class OmniAd final : public Adapter {
                kKeptTokens + std::int64_t{4096} * most_texts_),
         shelf_(model_, kKeptTokens),
         memory_(kKeptTokens),
-        writer_(model_.decoder(), most_texts_, [this] { return forget_prefixes(); }) {
+        writer_(model_.decoder(), most_texts_, [this] { return give_back(); }) {
     nn::use_threads(std::max(1, setting.threads));
     if (options_.constrained)
       vocabulary_ = std::make_shared<const SegVocabulary>(
@@ -119,8 +119,9 @@ class OmniAd final : public Adapter {
   void serve(Inbox& inbox, Outbox& outbox) override {
     nn::serve_texts(inbox, outbox,
                     {.writer = [&] { return &writer_; },
-                     .begin = [&](const Request& request) { begin(request, outbox); },
-                     .finished = [&](nn::WrittenText done) { return finished(std::move(done)); }});
+                     .begin = [&](const Request& request) { return begin(request); },
+                     .finished = [&](nn::WrittenText done) { return finished(std::move(done)); },
+                     .give_back = [&] { return give_back(); }});
   }
 
   std::map<std::string, std::string> facts() const override {
@@ -148,16 +149,17 @@ class OmniAd final : public Adapter {
     std::shared_ptr<AnswerWatch> watch = {};
   };
 
-  // False: there were none.
-  bool forget_prefixes() {
-    const bool freed = memory_.tokens() > 0;
+  // What is remembered for later questions; false: nothing is left.
+  bool give_back() {
+    if (memory_.tokens() == 0) return shelf_.forget();
     memory_.clear();
-    return freed;
+    return true;
   }
 
-  void begin(const Request& request, Outbox& outbox) {
+  std::optional<Prediction> begin(const Request& request) {
     Prediction reply{.key = request.key};
-    if (!nn::attempted(reply, [&] { ask(request); })) outbox.push(std::move(reply));
+    if (nn::attempted(reply, [&] { ask(request); })) return std::nullopt;
+    return reply;
   }
 
   bool asks_for_seg(const Question& question) const {

@@ -70,6 +70,13 @@ at::Tensor patches(const Image& sized, const Processor& processor) {
   return values;
 }
 
+bool PictureShelf::forget() {
+  const bool freed = !shelf_.empty();
+  shelf_.clear();
+  tokens_ = 0;
+  return freed;
+}
+
 ShelvedPicture PictureShelf::on_shelf(std::list<ShelvedPicture>::iterator found) {
   ++shown_;
   shelf_.splice(shelf_.begin(), shelf_, found);

@@ -56,6 +56,9 @@ class PictureShelf {
   // Tokens of a picture that was ever shown.
   std::int64_t length(std::int32_t id) const { return lengths_[static_cast<std::size_t>(-id - 1)]; }
 
+  // Drops all features, which are computed again where they are needed; false: there were none.
+  bool forget();
+
   std::int64_t times_shown() const { return shown_; }
   std::int64_t times_seen() const { return seen_; }
 
