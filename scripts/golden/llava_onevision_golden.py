@@ -9,6 +9,7 @@ import pathlib
 import sys
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -130,6 +131,8 @@ def tokens_of(model, size, tiles):
 
 @torch.inference_mode()
 def main():
+    if int(PIL.__version__.split(".")[0]) >= 13:
+        sys.exit("Pillow 13 resizes in another order; use 12 or older")
     default = pathlib.Path(__file__).resolve().parents[2] / "tests/data/llava_onevision"
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
     for part in ("checkpoint", "images"):

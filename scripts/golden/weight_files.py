@@ -92,6 +92,19 @@ def save(path, value, storages, protocol=2):
             archive.writestr(zipfile.ZipInfo(f"{path.stem}/{name}"), data)
 
 
+def name_again(path, name, others):
+    """More entries of the zip's directory for the bytes of `name`: a small file that says it holds much."""
+    raw = path.read_bytes()
+    end = raw.rindex(b"PK\5\6")
+    count, size, start = struct.unpack_from("<HII", raw, end + 10)
+    directory = raw[start : start + size]
+    entry = directory[directory.rindex(b"PK\1\2", 0, directory.index(name.encode())) :]
+    entry = entry[: 46 + sum(struct.unpack_from("<3H", entry, 28))]
+    directory += b"".join(entry.replace(name.encode(), other.encode()) for other in others)
+    count += len(others)
+    path.write_bytes(raw[:start] + directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), start, 0))
+
+
 def torch_seeds(folder):
     folder.mkdir(parents=True, exist_ok=True)
     table = Storage("0", FloatStorage, struct.pack("<6f", *(i - 2.5 for i in range(6))), 6)
@@ -112,6 +125,9 @@ def torch_seeds(folder):
     save(folder / "transposed.pth", {"t": Tensor(table, 0, (3, 2), (1, 3))}, [table])
     save(folder / "outside.pth", {"t": Tensor(table, 4, (3,), (1,))}, [table])
     save(folder / "evil.pth", {"a": Evil()}, [])
+    large = [Storage(str(i), FloatStorage, bytes(4000), 1000) for i in range(4)]
+    save(folder / "again.pth", {f"t{s.key}": Tensor(s, 0, (1000,), (1,)) for s in large}, large[:1])
+    name_again(folder / "again.pth", "again/data/0", [f"again/data/{i}" for i in (1, 2, 3)])
     save(folder / "nested.pth", {"epoch": 3, "model": plain}, every)
 
 

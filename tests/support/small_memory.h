@@ -2,6 +2,7 @@
 #pragma once
 
 #include <c10/core/CPUAllocator.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -24,13 +25,12 @@ class SmallMemory final : public c10::Allocator {
       ++refusals_;
       throw std::bad_alloc();
     }
-    auto* block = static_cast<std::size_t*>(std::aligned_alloc(64, (bytes + 127) / 64 * 64 + 64));
-    *block = bytes;
-    held_ += bytes;
+    void* block = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
+    held_ += malloc_usable_size(block);
     peak_ = std::max(peak_, held_);
-    return {reinterpret_cast<char*>(block) + 64, block, &release, at::Device(at::kCPU)};
+    return {block, block, &release, at::Device(at::kCPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override {
     default_copy_data(to, from, bytes);
   }
@@ -40,7 +40,7 @@ class SmallMemory final : public c10::Allocator {
 
  private:
   static void release(void* block) {
-    held_ -= *static_cast<std::size_t*>(block);
+    held_ -= malloc_usable_size(block);
     std::free(block);
   }
   static inline std::size_t held_ = 0;

@@ -116,7 +116,7 @@ const std::vector<Case> kDecoder = {
      .to = "\"hidden_size\": 99999999999999999999",
      .words = {"hidden_size"}},
     {.from = "\"hidden_size\": 48", .to = "\"hidden_size\": \"48\"", .words = {"hidden_size"}},
-    {.from = "\"hidden_size\": 48", .to = "\"hidden_size\": 1048572", .words = {"config.json"}},
+    {.from = "\"hidden_size\": 48", .to = "\"hidden_size\": 1048572", .words = {}},
     {.from = "\"hidden_size\": 48,", .to = "", .words = {"hidden_size"}},
     {.from = "\"intermediate_size\": 56",
      .to = "\"intermediate_size\": 1e300",

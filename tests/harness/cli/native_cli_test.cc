@@ -144,6 +144,32 @@ TEST(NativeCli, AProfileTellsItsStagesAndGivesTheSameAnswers) {
     }
 }
 
+TEST(NativeCli, ADeviceMapIsToldInTheManifestAndChangesNoAnswer) {
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
+  const std::vector<std::string> few = {"--limit", "1"};
+  const std::string words = "visa_dr.reasoning";
+  ASSERT_EQ(ov({"run"}, ",max_new_tokens=4", words, "whole", few).code, 0);
+  const JsonValue config = parsed_json(
+      store::read_text(fs::path(test::fixture_path("anomaly_ov/checkpoint/config.json"))),
+      "config.json");
+  const int layers = std::stoi(config.find("num_hidden_layers")->text);
+  ASSERT_GT(layers, 1);
+  const std::string last = std::to_string(layers - 1);
+  const Finished done =
+      ov({"run"}, ",max_new_tokens=4,device_map=cpu:0/cpu:1-" + last, words, "divided", few);
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(store::read_text(data().run("divided") / "predictions.jsonl"),
+            store::read_text(data().run("whole") / "predictions.jsonl"));
+  EXPECT_NE(store::read_text(data().run("divided") / "run.json").find("cpu: pictures, embedding"),
+            std::string::npos);
+  for (const std::string& map : {"cpu:0", "cpu:0-" + std::to_string(layers), std::string("cpu:1-2"),
+                                 std::string("gpu:0-2"), std::string("both")}) {
+    const Finished bad = ov({"run"}, ",device_map=" + map, "zsad.elpv", "bad_map", few);
+    EXPECT_EQ(bad.code, 2) << map << ": " << bad.err;
+    EXPECT_NE(bad.err.find("device_map"), std::string::npos) << bad.err;
+  }
+}
+
 TEST(NativeCli, MaxNewTokensBoundsEveryAnswer) {
   LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
   const Finished bad = ov({"run"}, ",max_new_tokens=-1", "zsad.elpv", "bad", {"--limit", "1"});

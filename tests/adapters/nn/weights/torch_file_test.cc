@@ -57,6 +57,15 @@ TEST(TorchFile, AskingForAnythingElseIsRefusedAndNamed) {
                         {"evil.pth", "posix system"}));
 }
 
+// A directory may name the same bytes of the file a thousand times; read one by one they would be
+// more than there is memory.
+TEST(TorchFile, StoragesTogetherAreNoLargerThanTheFile) {
+  const auto bytes = seed("again.pth");
+  ASSERT_LT(bytes.size(), 4 * 4000u);
+  EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)torch_file(bytes, "again.pth"); }),
+                        {"again.pth", "data/", "4000 bytes, more than"}));
+}
+
 // Whatever could run, in the two opcodes that name a global, called, built or only named. The
 // canary would be there if anything did.
 TEST(TorchFile, EveryOtherGlobalIsRefusedByName) {
