@@ -268,27 +268,49 @@ TEST(DividedDecoder, HiddenStatesAreCarriedToTheNextDevice) {
   }
 }
 
-TEST(DividedDecoder, OnTwoGpusWritesWhatOneDoes) {
-  std::vector<at::Device> gpus;
+std::vector<at::Device> gpus() {
   try {
-    gpus = cuda_devices("test");
+    return cuda_devices("test");
   } catch (const Error&) {
+    return {};
   }
-  if (gpus.size() < 2) GTEST_SKIP() << "needs two CUDA devices; " << gpus.size() << " are here";
+}
+
+std::map<std::uint64_t, WrittenText> texts_of(const Qwen2& model) {
+  Writer writer(model, 3);
+  for (WritingTask& task : tasks_of(model, 5, 0)) writer.add(std::move(task));
+  return all_written(writer);
+}
+
+// One GPU is enough for a border between it and the CPU.
+TEST(DividedDecoder, OnTheCpuAndAGpuWritesWhatTheCpuDoes) {
+  if (gpus().empty()) GTEST_SKIP() << "needs a CUDA device; none is here";
+  const at::Device gpu = gpus()[0], cpu(at::kCPU);
+  for (const auto& placed :
+       std::vector<std::vector<Stage>>{{{gpu, 0, 3}},
+                                       {{cpu, 0, 1}, {gpu, 1, 3}},
+                                       {{gpu, 0, 2}, {cpu, 2, 3}},
+                                       {{cpu, 0, 1}, {gpu, 1, 2}, {cpu, 2, 3}}}) {
+    const auto expected = texts_of(loaded("tied", at::kFloat)),
+               texts = texts_of(loaded("tied", at::kFloat, placed));
+    for (const auto& [tag, text] : expected)
+      EXPECT_EQ(text.ids, texts.at(tag).ids) << text_of(placed, true) << " text " << tag;
+  }
+  const auto automatic = stages_of("test", {.automatic = true}, gpu, {.layer = 1000}, 3);
+  EXPECT_EQ(automatic.front().device, gpu);
+  EXPECT_EQ(automatic.back().end, 3);
+}
+
+TEST(DividedDecoder, OnTwoGpusWritesWhatOneDoes) {
+  const std::vector<at::Device> found = gpus();
+  if (found.size() < 2) GTEST_SKIP() << "needs two CUDA devices; " << found.size() << " are here";
   for (const char* name : {"tied", "untied"}) {
     const std::int64_t layers = std::string(name) == "tied" ? 3 : 2;
-    const Qwen2 whole = loaded(name, at::kFloat, {{gpus[0], 0, layers}});
-    const Qwen2 divided = loaded(name, at::kFloat, {{gpus[0], 0, 1}, {gpus[1], 1, layers}});
-    std::map<std::uint64_t, WrittenText> texts[2];
-    for (const Qwen2* model : {&whole, &divided}) {
-      Writer writer(*model, 3);
-      for (WritingTask& task : tasks_of(*model, 5, 0)) writer.add(std::move(task));
-      texts[model == &divided] = all_written(writer);
-    }
-    for (const auto& [tag, text] : texts[0]) EXPECT_EQ(text.ids, texts[1].at(tag).ids) << tag;
-    DeviceMap automatic{.automatic = true};
-    const auto placed = stages_of("test", automatic, gpus[0], {.layer = 1000}, layers);
-    EXPECT_EQ(placed.size(), 2u);
+    const auto whole = texts_of(loaded(name, at::kFloat, {{found[0], 0, layers}})),
+               divided =
+                   texts_of(loaded(name, at::kFloat, {{found[0], 0, 1}, {found[1], 1, layers}}));
+    for (const auto& [tag, text] : whole) EXPECT_EQ(text.ids, divided.at(tag).ids) << tag;
+    EXPECT_EQ(stages_of("test", {.automatic = true}, found[0], {.layer = 1000}, layers).size(), 2u);
   }
 }
 
