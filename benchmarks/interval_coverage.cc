@@ -1,7 +1,12 @@
 // Prints, as Markdown, how often each printed interval holds the truth over simulated data sets:
-// docs/statistics.md. interval_coverage [SETS [RESAMPLES]]; 2000 and 500 by default, some minutes.
+// docs/statistics.md. interval_coverage [SETS [RESAMPLES [NAME]]]: the designs whose name holds
+// NAME; 2000, 300 and all by default, some minutes on two threads. Each figure varies by half a
+// point (one standard deviation of 2,000 data sets at 95 %). The same numbers for any choice of
+// designs.
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <thread>
 
 #include "tests/metrics/coverage.h"
 #include "tests/metrics/paired_coverage.h"
@@ -11,9 +16,11 @@ namespace {
 
 // One line per design, one column per value; `simulate` gives a map from name to counts.
 template <class Design, class Simulate>
-void print_table(const std::vector<Design>& designs, const Simulate& simulate) {
+void print_table(const std::vector<Design>& designs, const std::string& wanted,
+                 const Simulate& simulate) {
   bool header = false;
   for (const Design& design : designs) {
+    if (design.name.find(wanted) == std::string::npos) continue;
     const auto covered = simulate(design);
     if (!header) {
       std::printf("\n| design |");
@@ -115,10 +122,14 @@ const std::vector<PairedDesign> kPaired = {
 int main(int argc, char** argv) {
   using namespace looktwice::metrics;
   const int sets = argc > 1 ? std::atoi(argv[1]) : 2000,
-            resamples = argc > 2 ? std::atoi(argv[2]) : 500;
+            resamples = argc > 2 ? std::atoi(argv[2]) : 300;
+  const std::string wanted = argc > 3 ? argv[3] : "";
+  const int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   std::printf("%d data sets each, %d resamples. One run:\n", sets, resamples);
-  print_table(kSingle, [&](const Design& design) { return coverage(design, sets, resamples); });
+  print_table(kSingle, wanted,
+              [&](const Design& design) { return coverage(design, sets, resamples, 1, threads); });
   std::printf("\nDifferences of two runs:\n");
-  print_table(kPaired,
-              [&](const PairedDesign& design) { return paired_coverage(design, sets, resamples); });
+  print_table(kPaired, wanted, [&](const PairedDesign& design) {
+    return paired_coverage(design, sets, resamples, 1, threads);
+  });
 }

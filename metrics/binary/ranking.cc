@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "metrics/binary/ranked_scores.h"
+#include "metrics/binary/ranking_bias.h"
 #include "metrics/binary/reranking.h"
 #include "metrics/metric.h"
 #include "metrics/stats/bootstrap.h"
@@ -72,16 +73,15 @@ class Ranking final : public Metric {
   void add_intervals(const RankedScores& ranked, const Interval& of_auroc, Value& average_precision,
                      Value& f1_max) const {
     const Reranking reranking(ranked);
-    auto replicates = bootstrap(reranking.strata(), 3,
-                                {.resamples = options_.resamples,
-                                 .key = {.seed = options_.seed, .tag = tag_},
-                                 .threads = options_.threads},
-                                [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                                  const RerankedValues values = reranking.values(counts);
-                                  out[0] = values.average_precision;
-                                  out[1] = values.f1_max;
-                                  out[2] = values.optimism;
-                                });
+    const StreamKey key{.seed = options_.seed, .tag = tag_};
+    auto replicates =
+        bootstrap(reranking.strata(), 2,
+                  {.resamples = options_.resamples, .key = key, .threads = options_.threads},
+                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+                    const RerankedValues values = reranking.values(counts);
+                    out[0] = values.average_precision;
+                    out[1] = values.f1_max;
+                  });
     average_precision.replicates = std::move(replicates[0]);
     f1_max.replicates = std::move(replicates[1]);
     const double ap_deviation = deviation_of(average_precision.replicates);
@@ -97,19 +97,19 @@ class Ranking final : public Metric {
       return;
     }
     // With few samples of a class the bootstrap's variance is too small by (n - 1) / n and the
-    // normal quantile too.
+    // normal quantile too; a mean over classes needs no other quantile.
     const double n = static_cast<double>(fewer), level = of_auroc.level, tail = 0.5 + level / 2;
+    average_precision.variance = ap_deviation * ap_deviation * n / (n - 1);
     average_precision.bias =
-        std::max(0.0, mean_of(average_precision.replicates) - *average_precision.value);
+        average_precision_bias(average_precision.replicates, *average_precision.value);
     average_precision.interval = logit_interval(
-        *average_precision.value, *average_precision.bias, ap_deviation * std::sqrt(n / (n - 1)),
+        *average_precision.value, *average_precision.bias, std::sqrt(*average_precision.variance),
         student_t_quantile(tail, n - 1), level, "stratified bootstrap");
-    // The threshold was chosen on the samples that it is judged by. How much that flatters is what
-    // a resample's F1-max exceeds the F1 of its threshold in the samples it was drawn from (Efron
-    // 1983).
-    f1_max.bias = std::max(0.0, mean_of(replicates[2]));
-    f1_max.interval = logit_interval(*f1_max.value, *f1_max.bias, f1_deviation,
-                                     normal_quantile(tail), level, "stratified bootstrap");
+    f1_max.variance = f1_deviation * f1_deviation * n / (n - 1);
+    f1_max.bias = f1_max_optimism(ranked, key);
+    f1_max.interval =
+        logit_interval(*f1_max.value, *f1_max.bias, std::sqrt(*f1_max.variance),
+                       normal_quantile(tail), level, "stratified bootstrap", Bias::of_choice);
   }
 
   MetricOptions options_;

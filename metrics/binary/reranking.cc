@@ -34,33 +34,24 @@ RerankedValues Reranking::values(std::span<const std::uint32_t> counts) const {
   double positives = 0, negatives = 0;
   for (std::size_t i = 0; i < strata_[0]; ++i) positives += counts[i];
   for (std::size_t i = strata_[0]; i < counts.size(); ++i) negatives += counts[i];
-  const auto original_positives = static_cast<double>(strata_[0]);
   const std::uint32_t* element = elements_.data();
-  double tp = 0, called = 0, twice_won = 0, precision = 0;
-  double original_tp = 0, original_called = 0, best = 0, original = 0;
+  double tp = 0, called = 0, twice_won = 0, precision = 0, best = 0;
   for (const auto& [anomalous, normal] : groups_) {
     std::uint32_t dp = 0, dn = 0;
     for (const std::uint32_t* end = element + anomalous; element != end; ++element)
       dp += counts[*element];
     for (const std::uint32_t* end = element + normal; element != end; ++element)
       dn += counts[*element];
-    original_tp += anomalous;
-    original_called += anomalous + normal;
     twice_won += dn * (2 * tp + dp);
     called += dp + dn;
     if (dp == 0) continue;
     tp += dp;
     precision += dp * (tp / called);
-    const double f1 = 2 * tp / (called + positives);
-    if (f1 > best) {
-      best = f1;
-      original = 2 * original_tp / (original_called + original_positives);
-    }
+    best = std::max(best, 2 * tp / (called + positives));
   }
   return {.auroc = twice_won / (2 * positives * negatives),
           .average_precision = precision / positives,
-          .f1_max = best,
-          .optimism = best - original};
+          .f1_max = best};
 }
 
 }  // namespace looktwice::metrics

@@ -14,8 +14,6 @@ namespace looktwice::metrics {
 
 struct RerankedValues {
   double auroc = 0, average_precision = 0, f1_max = 0;
-  // What f1_max exceeds the F1 at the same threshold in the original samples by.
-  double optimism = 0;
 };
 
 class Reranking {

@@ -10,19 +10,35 @@ namespace looktwice::metrics {
 
 namespace {
 
-// One end: sign -1 is the lower.
-double bound(double value, double half, double sign) {
-  if (value <= 0 || value >= 1) return std::clamp(value + sign * half, 0.0, 1.0);
-  return 1 / (1 + std::exp(-(std::log(value / (1 - value)) + sign * half / (value * (1 - value)))));
+double logit(double value) {
+  return std::log(value / (1 - value));
+}
+double of_logit(double logit) {
+  return 1 / (1 + std::exp(-logit));
 }
 
 }  // namespace
 
 Interval logit_interval(double value, double bias, double deviation, double quantile, double level,
-                        std::string method) {
-  const double half = quantile * deviation;
-  return {.low = std::min(value, bound(value - std::max(0.0, bias), half, -1)),
-          .high = std::max(value, bound(value, half, 1)),
+                        std::string method, Bias of) {
+  bias = std::max(0.0, bias);
+  if (value <= 0 || value >= 1)
+    return {.low = std::clamp(value - bias - quantile * deviation, 0.0, 1.0),
+            .high = std::clamp(value + quantile * deviation, 0.0, 1.0),
+            .level = level,
+            .method = std::move(method)};
+  bias = std::min(bias, 0.999 * value);
+  const double middle = value - bias / 2, half = deviation / (middle * (1 - middle));
+  const double shift = logit(value) - logit(value - bias);
+  double below = quantile;
+  if (of == Bias::of_choice && half > 0) {
+    const double normal = normal_quantile(0.5 + level / 2);
+    const double missed_above = normal_two_sided(normal + shift / half) / 2;
+    below *= -normal_quantile(1 - level - missed_above) / normal;
+  }
+  return {.low = std::min(value, of_logit(logit(value) - shift - below * half)),
+          .high = std::max(value,
+                           of_logit(logit(value) + quantile * deviation / (value * (1 - value)))),
           .level = level,
           .method = std::move(method)};
 }

@@ -8,12 +8,17 @@
 
 namespace looktwice::metrics {
 
+// What a bias comes from. of_choice: from a threshold chosen on the same samples; that is so large
+// that the upper end all but never misses, and what it leaves of 1 - level is the lower end's.
+enum class Bias { of_estimate, of_choice };
+
 // value +- quantile * deviation, carried to the logit scale by the delta method. bias: by how much
 // the value is expected to be too high; only the lower end makes up for it, since its size is an
-// estimate, so that the value stays inside. A value of 0 or 1 takes the plain normal interval, cut
-// at 0 and 1.
+// estimate, so that the value stays inside. The lower end's deviation is carried over half-way
+// between the value and the value less its bias: near 1 a value that is too high also seems to vary
+// too little. A value of 0 or 1 takes the plain normal interval, cut at 0 and 1.
 Interval logit_interval(double value, double bias, double deviation, double quantile, double level,
-                        std::string method);
+                        std::string method, Bias of = Bias::of_estimate);
 
 // AP and F1-max of the equal-variance binormal model with the given AUROC (0 < auroc < 1) at this
 // number of samples: what a ranking of that quality would give on average in the long run.

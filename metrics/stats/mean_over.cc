@@ -43,6 +43,8 @@ std::optional<Interval> interval_of_mean(const std::vector<const Value*>& classe
     variance += variance_of(*one, quantile);
   }
   const double deviation = std::sqrt(variance.value()) / static_cast<double>(classes.size());
+  // Not Bias::of_choice, although F1-max's is: what its estimate misses does not average out
+  // either.
   return logit_interval(*mean.value, bias, deviation, quantile, level,
                         classes.front()->interval->method + ", mean");
 }

@@ -22,6 +22,12 @@ struct PairedTest {
   double a = 0, b = 0;
   double difference = 0;  // a - b
   double variance = 0;    // of the difference
+  // By how much the difference is expected to be too high (AP, F1-max: both values are), and the
+  // variance of what is left without it. The interval of a mean over classes makes up for it, since
+  // it does not average out.
+  double bias = 0;
+  bool noisy_bias = false;  // AP's: only that end makes up for it which the bias is away from
+  std::optional<double> corrected_variance = {};
   std::optional<Interval> interval = {};
   double p_value = 1;     // two-sided
   std::string test = {};  // "paired delong", "mcnemar mid-p", ...
@@ -60,8 +66,9 @@ std::optional<PairedTest> f1_test(std::span<const std::uint8_t> called_a,
 // Means of any value per sample (ROUGE-L, points of a judge): Student's paired t. n >= 2.
 PairedTest mean_test(std::span<const double> a, std::span<const double> b, double level = 0.95);
 
-// The mean over independent classes: normal, from the sum of their variances. A class without an
-// interval leaves the mean without interval and test (an empty `test`). Needs at least one class.
+// The mean over independent classes: normal, from the sum of their variances; the interval lies
+// around the mean less its bias and holds the mean. A class without an interval leaves the mean
+// without interval and test (an empty `test`). Needs at least one class.
 PairedTest mean_of_tests(std::span<const PairedTest> classes, double level = 0.95);
 
 }  // namespace looktwice::metrics

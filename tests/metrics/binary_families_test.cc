@@ -6,6 +6,7 @@
 #include <random>
 
 #include "metrics/binary/auroc.h"
+#include "metrics/binary/ranking_bias.h"
 #include "metrics/catalogue.h"
 #include "metrics/stats/distributions.h"
 #include "metrics/stats/logit_interval.h"
@@ -227,6 +228,39 @@ TEST(MeanOver, ABiasDoesNotAverageOut) {
   EXPECT_LT(few.interval->low, many.interval->low);
   EXPECT_LT(many.interval->low, 0.77);
   EXPECT_GT(many.interval->high, 0.8);
+}
+
+TEST(RankingBias, KnowsRanksAloneAndTies) {
+  std::vector<double> scores, stretched;
+  std::vector<std::uint8_t> positive;
+  RandomStream random({.seed = 5}, 0);
+  for (int i = 0; i < 120; ++i) {
+    positive.push_back(i % 2 == 1 ? 1 : 0);
+    scores.push_back(random.uniform() + random.uniform() + 0.5 * (i % 2));
+    stretched.push_back(std::exp(9 * scores.back()) - 3);
+  }
+  const double optimism = f1_max_optimism(RankedScores(scores, positive), {.seed = 1});
+  EXPECT_EQ(optimism, f1_max_optimism(RankedScores(stretched, positive), {.seed = 1}));
+  EXPECT_GT(optimism, 0.01);
+  EXPECT_LT(optimism, 0.04);
+  // One score for all: nothing to choose from. Few: less to choose from.
+  EXPECT_EQ(f1_max_optimism(RankedScores(std::vector<double>(120, 1), positive), {}), 0);
+  for (double& score : scores) score = std::round(score);
+  EXPECT_LT(f1_max_optimism(RankedScores(scores, positive), {.seed = 1}), 0.7 * optimism);
+  EXPECT_EQ(f1_max_optimism(RankedScores(scores, std::vector<std::uint8_t>(120)), {}), 0);
+}
+
+TEST(LogitInterval, ALargeBiasOfChoiceLeavesTheUpperTailToTheLowerEnd) {
+  const double z = normal_quantile(0.975);
+  const auto at = [&](double bias, Bias of) {
+    return logit_interval(0.8, bias, 0.01, z, 0.95, "", of);
+  };
+  EXPECT_EQ(at(0, Bias::of_choice).low, at(0, Bias::of_estimate).low);
+  EXPECT_GT(at(0.05, Bias::of_choice).low, at(0.05, Bias::of_estimate).low);
+  EXPECT_EQ(at(0.05, Bias::of_choice).high, at(0, Bias::of_estimate).high);
+  // 1.645 deviations below 0.75 on the logit scale, slope half-way.
+  const double half = normal_quantile(0.95) * 0.01 / (0.775 * 0.225);
+  EXPECT_NEAR(at(0.05, Bias::of_choice).low, 1 / (1 + std::exp(half - std::log(3.0))), 1e-6);
 }
 
 TEST(MeanOver, AveragesReplicates) {

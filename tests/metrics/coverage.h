@@ -11,6 +11,7 @@
 #include "metrics/catalogue.h"
 #include "metrics/stats/distributions.h"
 #include "metrics/stats/mean_over.h"
+#include "metrics/stats/parallel.h"
 #include "metrics/stats/philox.h"
 
 namespace looktwice::metrics {
@@ -99,12 +100,20 @@ inline std::vector<Value> simulated(const Design& design, StreamKey key, std::ui
 }
 
 inline std::map<std::string, Coverage> coverage(const Design& design, int sets, int resamples,
-                                                std::uint64_t seed = 1) {
+                                                std::uint64_t seed = 1, int threads = 1) {
   const std::map<std::string, double> truth = truths(design);
+  std::vector<std::vector<Value>> all(static_cast<std::size_t>(sets));
+  in_parts(sets, threads, [&](int begin, int end) {
+    for (int set = begin; set < end; ++set) {
+      auto& values = all[static_cast<std::size_t>(set)];
+      values = simulated(design, {.seed = seed, .tag = stream_tag(design.name)},
+                         static_cast<std::uint32_t>(set), resamples);
+      for (Value& value : values) value.replicates = {};
+    }
+  });
   std::map<std::string, Coverage> result;
-  for (int set = 0; set < sets; ++set)
-    for (const Value& value : simulated(design, {.seed = seed, .tag = stream_tag(design.name)},
-                                        static_cast<std::uint32_t>(set), resamples)) {
+  for (const auto& values : all)
+    for (const Value& value : values) {
       Coverage& of = result[value.name];
       ++of.sets;
       if (!value.interval) {

@@ -58,5 +58,15 @@ TEST(Coverage, MeanOverClasses) {
       {"auroc", "f1_at", "accuracy_at", "precision_at"});
 }
 
+// What an estimated bias misses does not average out.
+TEST(Coverage, MeanOfF1MaxOverTenClasses) {
+  expect_nominal(coverage({.name = "mean of 10 classes of 30 + 30, AUROC 0.80",
+                           .positives = 30,
+                           .negatives = 30,
+                           .classes = 10},
+                          2000, 100),
+                 {"f1_max", "average_precision"});
+}
+
 }  // namespace
 }  // namespace looktwice::metrics

@@ -10,6 +10,7 @@
 
 #include "metrics/stats/distributions.h"
 #include "metrics/stats/paired_tests.h"
+#include "metrics/stats/parallel.h"
 #include "metrics/stats/philox.h"
 #include "tests/metrics/coverage.h"
 
@@ -76,8 +77,8 @@ inline std::map<std::string, PairedTest> paired_tests(const PairedScores& s,
 }
 
 inline std::map<std::string, PairedCoverage> paired_coverage(const PairedDesign& design, int sets,
-                                                             int resamples,
-                                                             std::uint64_t seed = 1) {
+                                                             int resamples, std::uint64_t seed = 1,
+                                                             int threads = 1) {
   const auto truths_of = [&](double auroc) {
     return truths({.positives = design.positives,
                    .negatives = design.negatives,
@@ -86,17 +87,22 @@ inline std::map<std::string, PairedCoverage> paired_coverage(const PairedDesign&
   };
   std::map<std::string, double> truth = truths_of(design.auroc_a);
   for (const auto& [name, value] : truths_of(design.auroc_b)) truth[name] -= value;
+  // Of each data set: the classes' tests by metric.
+  std::vector<std::map<std::string, std::vector<PairedTest>>> all(static_cast<std::size_t>(sets));
+  in_parts(sets, threads, [&](int begin, int end) {
+    for (int set = begin; set < end; ++set) {
+      RandomStream random({.seed = seed, .tag = stream_tag(design.name)},
+                          static_cast<std::uint32_t>(set));
+      for (int c = 0; c < design.classes; ++c)
+        for (auto& [name, test] : paired_tests(
+                 paired_scores(design, random),
+                 {.resamples = resamples,
+                 .key = {.seed = seed, .tag = stream_tag(std::to_string(set * 1000 + c))}}))
+          all[static_cast<std::size_t>(set)][name].push_back(std::move(test));
+    }
+  });
   std::map<std::string, PairedCoverage> result;
-  for (int set = 0; set < sets; ++set) {
-    RandomStream random({.seed = seed, .tag = stream_tag(design.name)},
-                        static_cast<std::uint32_t>(set));
-    std::map<std::string, std::vector<PairedTest>> classes;
-    for (int c = 0; c < design.classes; ++c)
-      for (auto& [name, test] :
-           paired_tests(paired_scores(design, random),
-                        {.resamples = resamples,
-                        .key = {.seed = seed, .tag = stream_tag(std::to_string(set * 1000 + c))}}))
-        classes[name].push_back(std::move(test));
+  for (const auto& classes : all)
     for (const auto& [name, tests] : classes) {
       const PairedTest test = design.classes == 1 ? tests.front() : mean_of_tests(tests);
       if (!test.interval) continue;
@@ -106,7 +112,6 @@ inline std::map<std::string, PairedCoverage> paired_coverage(const PairedDesign&
       of.above += truth.at(name) > test.interval->high;
       of.alarms += test.p_value <= 0.05;
     }
-  }
   return result;
 }
 
