@@ -8,7 +8,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
 
@@ -20,15 +21,13 @@
 
 #include "adapters/kernels/ltfm.h"
 #include "adapters/kernels/ltfm_fused.h"
+#include "adapters/kernels/ltfm_rows.h"
 #include "adapters/kernels/token_select.h"
 #include "adapters/nn/device.h"
 #include "harness/core/error.h"
 
 namespace looktwice::anomaly_ov {
 namespace {
-
-constexpr std::int64_t kStripe = 64;  // columns of one product: the fewer, the fewer zeros in it
-constexpr std::int64_t kRows = 256;   // tokens at a time: their products stay in the cache
 
 kernels::Number number_of(at::ScalarType type) {
   return type == at::kBFloat16 ? kernels::Number::bf16
@@ -84,56 +83,72 @@ Expert::Expert(nn::Loading& loading, std::int64_t hidden, std::int64_t tokens, s
   score_out_ = linear32(loading, "final_predictor.2", 1, scoring);
 }
 
+// Both prompts of a level are sums of a constant and of what a matrix makes of the class; on a CPU
+// both parts are turned as the level's adaptor is.
 void Expert::prepare() {
   const c10::InferenceMode guard;
-  for (Level& level : levels_) fold(level);
+  const auto embedding_of = [&](const at::Tensor& own) {
+    const at::Tensor flat = own.reshape({dims_}).to(at::kDouble);
+    return options_.split_prompts ? flat : at::zeros_like(flat);
+  };
+  const at::Tensor embeddings[] = {embedding_of(positive_), embedding_of(negative_)};
+  const auto has_negative = [](const Level& level) {
+    return level.negative_prompt.weight.defined();
+  };
+  const bool apart = options_.variant == Variant::paper &&
+                     std::any_of(levels_.begin(), levels_.end(), has_negative);
+  std::vector<at::Tensor> constants, from_class;
+  for (Level& level : levels_) {
+    const at::Tensor rotation = turned(level);
+    const auto turn = [&](const at::Tensor& of) {
+      return (rotation.defined() ? at::matmul(rotation, of) : of).to(at::kFloat);
+    };
+    for (std::size_t sign = 0; sign < 2; ++sign) {
+      const nn::Linear& prompt =
+          sign == 1 && apart && has_negative(level) ? level.negative_prompt : level.prompt;
+      const at::Tensor weight = prompt.weight.to(at::kDouble);
+      constants.push_back(
+          turn(at::mv(weight.narrow(1, 0, dims_), embeddings[sign]).add(prompt.bias)));
+      if (sign == 0 || apart) from_class.push_back(turn(weight.narrow(1, dims_, classes_)));
+    }
+    level.prompt = level.negative_prompt = {};
+  }
+  const auto levels = static_cast<std::int64_t>(levels_.size());
+  constant_prompts_ = at::cat(constants).view({levels, 2, dims_});
+  class_prompts_ = at::cat(from_class).contiguous();
   for (nn::Linear* linear : {&score_in_, &score_out_})
     *linear = {linear->weight.to(options_.score_type), linear->bias.to(options_.score_type)};
 }
 
 // e = W x + b is needed for two numbers only, |e| and e . p. With W = Q R, Q orthogonal and R upper
 // triangular to its left end, both are those of y = R x + Q'b against Q'p; and R has zeros that the
-// product can leave out, a stripe of rows at a time.
-void Expert::fold(Level& level) const {
-  const bool folds = level.adaptor.weight.device().is_cpu() &&
-                     level.adaptor.weight.scalar_type() == at::kFloat && dims_ <= hidden_;
-  if (!folds) {
-    level.bias = level.adaptor.bias.to(at::kFloat);
-    level.stripes.push_back({.count = dims_, .weight = level.adaptor.weight.t()});
-    return;
+// product leaves out. On a CPU; gives Q', double, where it turns.
+at::Tensor Expert::turned(Level& level) const {
+  const at::Tensor &weight = level.adaptor.weight, &bias = level.adaptor.bias;
+  if (!weight.device().is_cpu()) {
+    level.bias = bias.to(at::kFloat);
+    return {};
   }
-  const auto [q, r] = at::linalg_qr(level.adaptor.weight.to(at::kDouble), "reduced");
-  const at::Tensor transposed = r.to(at::kFloat).t();  // [hidden][dims]
-  level.rotation = q.to(at::kFloat).contiguous();
-  level.bias = at::matmul(q.t(), level.adaptor.bias.to(at::kDouble)).to(at::kFloat);
-  for (std::int64_t begin = 0; begin < dims_; begin += kStripe) {
-    const std::int64_t count = std::min(kStripe, dims_ - begin);
-    level.stripes.push_back(
-        {.first = begin,
-         .begin = begin,
-         .count = count,
-         .weight =
-             transposed.narrow(0, begin, hidden_ - begin).narrow(1, begin, count).contiguous()});
+  at::Tensor own = weight.to(at::kFloat), own_bias = bias.to(at::kFloat), rotation;
+  if (dims_ <= hidden_) {
+    const auto [q, r] = at::linalg_qr(weight.to(at::kDouble), "reduced");
+    rotation = q.t();
+    own = r.to(at::kFloat);
+    own_bias = at::mv(rotation, bias.to(at::kDouble)).to(at::kFloat);
   }
+  own = own.contiguous();
+  own_bias = own_bias.contiguous();
+  level.rows = kernels::LtfmRows(own.const_data_ptr(), kernels::Number::f32,
+                                 own_bias.const_data_ptr<float>(), dims_, hidden_);
   level.adaptor = {};
+  return rotation;
 }
 
 // [levels][2][dims]: positive, negative; in the space of each level's y.
 at::Tensor Expert::prompts_for(const at::Tensor& class_vector) const {
-  const at::Tensor own_class = options_.look_back ? class_vector : at::zeros_like(class_vector);
-  const auto input = [&](const at::Tensor& embedding) {
-    const at::Tensor own = embedding.reshape({dims_});
-    return at::cat({options_.split_prompts ? own : at::zeros_like(own), own_class});
-  };
-  const at::Tensor positive = input(positive_), negative = input(negative_);
-  std::vector<at::Tensor> prompts;
-  for (const Level& level : levels_) {
-    const bool own = options_.variant == Variant::paper && level.negative_prompt.weight.defined();
-    at::Tensor pair =
-        at::stack({level.prompt(positive), (own ? level.negative_prompt : level.prompt)(negative)});
-    prompts.push_back(level.rotation.defined() ? at::matmul(pair, level.rotation) : pair);
-  }
-  return at::stack(prompts);
+  if (!options_.look_back) return constant_prompts_;
+  const auto levels = static_cast<std::int64_t>(levels_.size());
+  return constant_prompts_.add(at::mv(class_prompts_, class_vector).view({levels, -1, dims_}));
 }
 
 // On a GPU, where the shape allows: product and matching in one kernel, so that no adapted feature
@@ -170,48 +185,56 @@ at::Tensor Expert::matched_at_once(const nn::SiglipFeatures& features,
   return map;
 }
 
+// On a CPU: each thread takes some rows through all levels; no adapted feature is kept.
+at::Tensor Expert::matched_in_rows(const nn::SiglipFeatures& features, const at::Tensor& prompts,
+                                   bool average) const {
+  const auto levels = static_cast<std::int64_t>(levels_.size());
+  const std::int64_t tiles = features.final.size(0), tokens = features.final.size(1);
+  const std::int64_t rows = tiles * tokens;
+  std::vector<at::Tensor> own;
+  for (const at::Tensor& level : features.levels) own.push_back(level.contiguous());
+  const at::Tensor maps = at::zeros({average ? 1 : levels, rows}, prompts.options());
+  float* const map = maps.mutable_data_ptr<float>();
+  const float* const prompt = prompts.const_data_ptr<float>();
+  const kernels::LtfmRows::How how{.selected = options_.variant == Variant::released ? 1 : 0,
+                                   .share = average ? 1.0f / static_cast<float>(levels) : 1.0f};
+  constexpr std::int64_t kTile = kernels::LtfmRows::kTileRows;
+  at::parallel_for(0, (rows + kTile - 1) / kTile, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t first = begin * kTile, count = std::min(end * kTile, rows) - first;
+    kernels::AlignedFloats room;
+    for (std::int64_t l = 0; l < levels; ++l) {
+      const at::Tensor& x = own[static_cast<std::size_t>(l)];
+      const auto* from = static_cast<const std::byte*>(x.const_data_ptr()) +
+                         static_cast<std::size_t>(first * hidden_) * x.element_size();
+      levels_[static_cast<std::size_t>(l)].rows.add(from, number_of(x.scalar_type()), count,
+                                                    prompt + 2 * l * dims_, how,
+                                                    map + (average ? 0 : l * rows) + first, room);
+    }
+  });
+  return average ? maps.view({tiles, tokens}) : maps.view({levels, tiles, tokens});
+}
+
 // average: [tiles][tokens]; else [levels][tiles][tokens].
 at::Tensor Expert::matched(const nn::SiglipFeatures& features, const at::Tensor& prompts,
                            bool average) const {
+  if (features.final.is_cpu()) return matched_in_rows(features, prompts, average);
   if (average)
     if (at::Tensor map = matched_at_once(features, prompts); map.defined()) return map;
   const auto levels = static_cast<std::int64_t>(levels_.size());
   const std::int64_t tiles = features.final.size(0), tokens = features.final.size(1);
-  const at::Device device = features.final.device();
   at::Tensor maps = at::empty({levels, tiles * tokens}, prompts.options());
-  const std::int64_t blocks = (tiles * tokens + kRows - 1) / kRows;
-  const kernels::Stream stream = nn::stream_of(device);
-  const auto match_rows = [&](std::int64_t l, std::int64_t first, std::int64_t count,
-                              at::Tensor& y) {
+  at::Tensor y = at::empty({tiles * tokens, dims_}, features.final.options());
+  const kernels::Ltfm shape{.tokens = static_cast<int>(tiles * tokens),
+                            .dims = static_cast<int>(dims_),
+                            .number = number_of(y.scalar_type()),
+                            .selected = options_.variant == Variant::released ? 1 : 0};
+  for (std::int64_t l = 0; l < levels; ++l) {
     const Level& level = levels_[static_cast<std::size_t>(l)];
-    const at::Tensor x = features.levels[static_cast<std::size_t>(l)]
-                             .view({tiles * tokens, hidden_})
-                             .narrow(0, first, count);
-    at::Tensor rows = y.narrow(0, 0, count);
-    for (const Stripe& stripe : level.stripes) {
-      at::Tensor part = rows.narrow(1, stripe.begin, stripe.count);
-      at::mm_out(part, x.narrow(1, stripe.first, hidden_ - stripe.first), stripe.weight);
-    }
-    const kernels::Ltfm shape{.tokens = static_cast<int>(count),
-                              .dims = static_cast<int>(dims_),
-                              .number = number_of(rows.scalar_type()),
-                              .selected = options_.variant == Variant::released ? 1 : 0};
-    kernels::ltfm(shape, rows.const_data_ptr(), level.bias.const_data_ptr<float>(),
+    at::mm_out(y, features.levels[static_cast<std::size_t>(l)].view({tiles * tokens, hidden_}),
+               level.adaptor.weight.t());
+    kernels::ltfm(shape, y.const_data_ptr(), level.bias.const_data_ptr<float>(),
                   prompts.const_data_ptr<float>() + 2 * l * dims_,
-                  maps.mutable_data_ptr<float>() + l * tiles * tokens + first, stream);
-  };
-  if (!device.is_cpu()) {
-    at::Tensor y = at::empty({tiles * tokens, dims_}, features.final.options());
-    for (std::int64_t l = 0; l < levels; ++l) match_rows(l, 0, tiles * tokens, y);
-  } else {
-    at::parallel_for(0, levels * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-      const c10::InferenceMode guard;
-      at::Tensor y = at::empty({kRows, dims_}, features.final.options());
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t first = i % blocks * kRows;
-        match_rows(i / blocks, first, std::min(kRows, tiles * tokens - first), y);
-      }
-    });
+                  maps.mutable_data_ptr<float>() + l * tiles * tokens, nn::stream_of(y.device()));
   }
   maps = maps.view({levels, tiles, tokens});
   return average ? maps.mean(0) : maps;
@@ -221,7 +244,7 @@ Expertise Expert::match(const nn::SiglipFeatures& features) const {
   const c10::InferenceMode guard;
   Expertise seen;
   const at::Tensor whole = features.final[0].to(at::kFloat);  // [tokens][hidden]
-  seen.class_pool = pooling_(whole.t()).reshape({hidden_});
+  seen.class_pool = at::matmul(pooling_.weight, whole).add(pooling_.bias).reshape({hidden_});
   seen.class_vector = class_out_(at::gelu(class_in_(seen.class_pool)));
   seen.prompts = prompts_for(seen.class_vector).contiguous();
   seen.map = matched(features, seen.prompts, true);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "adapters/kernels/ltfm_rows.h"
 #include "adapters/nn/layers.h"
 #include "adapters/nn/loading.h"
 #include "adapters/nn/siglip.h"
@@ -56,21 +57,17 @@ class Expert {
   at::Tensor level_maps(const nn::SiglipFeatures& features, const Expertise& seen) const;
 
  private:
-  // A level's adaptor, as its product is done: y = x weight, starting at column `first` of x for
-  // each stripe of the result. |y + bias| is |e| and y . prompt is e . p.
-  struct Stripe {
-    std::int64_t first = 0, begin = 0, count = 0;
-    at::Tensor weight = {};  // [hidden - first][count]
-  };
   struct Level {
     nn::Linear adaptor, prompt;
-    nn::Linear negative_prompt;  // variant paper, when the checkpoint has one
-    std::vector<Stripe> stripes = {};
-    at::Tensor bias = {}, rotation = {};  // [dims], [dims][dims]: e = rotation (y + bias)
+    nn::Linear negative_prompt;   // variant paper, when the checkpoint has one
+    kernels::LtfmRows rows = {};  // on a CPU instead of the adaptor, turned
+    at::Tensor bias = {};         // [dims], on a GPU
   };
-  void fold(Level& level) const;
+  at::Tensor turned(Level& level) const;
   at::Tensor prompts_for(const at::Tensor& class_vector) const;
   at::Tensor matched_at_once(const nn::SiglipFeatures& features, const at::Tensor& prompts) const;
+  at::Tensor matched_in_rows(const nn::SiglipFeatures& features, const at::Tensor& prompts,
+                             bool average) const;
   at::Tensor matched(const nn::SiglipFeatures& features, const at::Tensor& prompts,
                      bool average) const;
 
@@ -79,6 +76,8 @@ class Expert {
   at::Tensor positive_, negative_;
   nn::Linear pooling_, class_in_, class_out_, query_, key_, score_in_, score_out_;
   std::vector<Level> levels_;
+  // What of the prompts is the same for every picture, and what the class is multiplied with.
+  at::Tensor constant_prompts_ = {}, class_prompts_ = {};  // [levels][2][dims], [.. dims][classes]
 };
 
 }  // namespace looktwice::anomaly_ov

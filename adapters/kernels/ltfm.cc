@@ -7,27 +7,10 @@
 
 #include "adapters/kernels/device.h"
 #include "adapters/kernels/lanes.h"
+#include "adapters/kernels/ltfm_difference.h"
 
 namespace looktwice::kernels {
 namespace {
-
-// softmax of two is a logistic of their difference, so one product per token is enough: with the
-// prompts' unit vectors' difference, already times scale. difference[dims]
-void difference_of(const Ltfm& shape, const float* prompts, std::vector<float>& difference) {
-  const float* selected = prompts + shape.selected * shape.dims;
-  const float* other = prompts + (1 - shape.selected) * shape.dims;
-  double selected_norm = 0, other_norm = 0;
-  for (int d = 0; d < shape.dims; ++d) {
-    selected_norm += double{selected[d]} * selected[d];
-    other_norm += double{other[d]} * other[d];
-  }
-  selected_norm = std::sqrt(selected_norm);
-  other_norm = std::sqrt(other_norm);
-  difference.resize(static_cast<std::size_t>(shape.dims));
-  for (int d = 0; d < shape.dims; ++d)
-    difference[static_cast<std::size_t>(d)] = static_cast<float>(
-        double{shape.scale} * (other[d] / other_norm - selected[d] / selected_norm));
-}
 
 template <class Element>
 LOOKTWICE_INLINE void add_level(const Ltfm& shape, float share, const Element* features,
@@ -74,10 +57,11 @@ void add_levels(const Ltfm& shape, const Element* features, const float* bias, c
                 float* map) {
   const float share = shape.share != 0 ? shape.share : 1.0f / static_cast<float>(shape.levels);
   const auto rows = static_cast<std::int64_t>(shape.tiles) * shape.tokens;
-  std::vector<float> difference;
+  std::vector<float> difference(static_cast<std::size_t>(shape.dims));
   for (std::int64_t row = 0; row < rows; ++row) map[row] = 0;
   for (std::int64_t level = 0; level < shape.levels; ++level) {
-    difference_of(shape, prompts + 2 * level * shape.dims, difference);
+    prompt_difference(prompts + 2 * level * shape.dims, shape.dims, shape.selected, shape.scale,
+                      difference.data());
     const Element* own = features + level * rows * shape.dims;
     const float* own_bias = bias ? bias + level * shape.dims : nullptr;
     if (has_avx2())
