@@ -49,7 +49,8 @@ double milliseconds(const auto& run) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// The machine's own rate of one large product, billions of operations a second.
+// The machine's own rate of one large product in fp32, billions of operations a second; bf16 is
+// computed so, too. The library has its buffers then.
 double product_rate() {
   const at::Tensor a = at::rand({3645, 1152}), b = at::rand({1152, 512});
   at::Tensor c = at::mm(a, b);
@@ -81,7 +82,7 @@ int run(const std::vector<std::string>& arguments) {
   anomaly_ov::Expert expert(loading, features.final.size(2), features.final.size(1), 4, {});
   loading.finish();
   expert.prepare();
-  const double rate = type == at::kFloat ? product_rate() : 0;
+  const double rate_before = product_rate();
 
   std::ofstream("/proc/self/clear_refs") << 5;  // the peak counts from here
   const double before = memory("VmRSS");
@@ -99,6 +100,7 @@ int run(const std::vector<std::string>& arguments) {
     }));
     processor = std::min(processor, processor_milliseconds() - start);
   }
+  const double rate = std::max(rate_before, product_rate());
   std::sort(times.begin(), times.end());
   std::sort(map_times.begin(), map_times.end());
   std::printf("{\"median_ms\": %.2f, \"least_ms\": %.2f, \"map_ms\": %.2f, ",

@@ -227,22 +227,6 @@ std::int64_t columns_of(std::int64_t dims) {
 
 }  // namespace
 
-Vectors best_vectors() {
-#if defined(__x86_64__)
-  static const Vectors best = [] {
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Vectors::plain;
-    return __builtin_cpu_supports("avx512f") ? Vectors::avx512 : Vectors::avx2;
-  }();
-  return best;
-#else
-  return Vectors::plain;
-#endif
-}
-
-const char* name_of(Vectors vectors) {
-  return vectors == Vectors::avx512 ? "AVX-512" : vectors == Vectors::avx2 ? "AVX2" : "plain";
-}
-
 void AlignedFloats::Free::operator()(float* values) const {
   std::free(values);
 }

@@ -15,13 +15,9 @@
 #include <vector>
 
 #include "adapters/kernels/number.h"
+#include "adapters/kernels/vectors.h"
 
 namespace looktwice::kernels {
-
-// The vector code of a machine, each faster than the one before; chosen when it runs.
-enum class Vectors : std::uint8_t { plain, avx2, avx512 };
-Vectors best_vectors();
-const char* name_of(Vectors vectors);
 
 // Floats at a cache line, not yet written.
 class AlignedFloats {

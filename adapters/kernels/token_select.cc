@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -9,71 +10,153 @@
 
 #include "adapters/kernels/device.h"
 #include "adapters/kernels/lanes.h"
+#include "adapters/kernels/vectors.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define LOOKTWICE_WIDE __attribute__((target("avx512f,avx2,fma")))
+#endif
 
 namespace looktwice::kernels {
 namespace {
 
 constexpr int kBlock = 32;  // tokens between two looks at the largest score; they stay in L2
 
-// sum[dims] += weight * from[dims]
-template <class Element>
-LOOKTWICE_INLINE void add_row(int dims, float weight, const Element* from, float* sum) {
-  const int whole = dims / kLanes * kLanes;
-  for (int d = 0; d < whole; d += kLanes) {
-    Lanes x, s;
-    load(from + d, x);
-    load(sum + d, s);
-    add_product(weight, x, s);
-    store(s, sum + d);
+// What the three steps are made of, for any machine: in the vectors of the function around it.
+struct Portable {
+  // sum[dims] += weight * from[dims]
+  template <class Element>
+  LOOKTWICE_INLINE static void add_row(int dims, float weight, const Element* from, float* sum) {
+    const int whole = dims / kLanes * kLanes;
+    for (int d = 0; d < whole; d += kLanes) {
+      Lanes x, s;
+      load(from + d, x);
+      load(sum + d, s);
+      add_product(weight, x, s);
+      store(s, sum + d);
+    }
+    for (int d = whole; d < dims; ++d) sum[d] += weight * float_of(from[d]);
   }
-  for (int d = whole; d < dims; ++d) sum[d] += weight * float_of(from[d]);
-}
 
-// The token against each window's query: it is loaded once.
-template <class Element>
-LOOKTWICE_INLINE void products(int dims, const Element* token, const float* query, float* product) {
-  const int whole = dims / kLanes * kLanes;
-  Lanes sums[kWindows] = {};
-  for (int d = 0; d < whole; d += kLanes) {
-    Lanes x, y;
-    load(token + d, x);
+  // The token against each window's query: it is loaded once.
+  template <class Element>
+  LOOKTWICE_INLINE static void products(int dims, const Element* token, const float* query,
+                                        float* product) {
+    const int whole = dims / kLanes * kLanes;
+    Lanes sums[kWindows] = {};
+    for (int d = 0; d < whole; d += kLanes) {
+      Lanes x, y;
+      load(token + d, x);
+      for (int window = 0; window < kWindows; ++window) {
+        load(query + std::ptrdiff_t{window} * dims + d, y);
+        add_product(x, y, sums[window]);
+      }
+    }
     for (int window = 0; window < kWindows; ++window) {
-      load(query + std::ptrdiff_t{window} * dims + d, y);
-      add_product(x, y, sums[window]);
-    }
-  }
-  for (int window = 0; window < kWindows; ++window) {
-    product[window] = sum_of(sums[window]);
-    for (int d = whole; d < dims; ++d)
-      product[window] += float_of(token[d]) * query[std::ptrdiff_t{window} * dims + d];
-  }
-}
-
-// sums[window][dims] += the block's tokens by their weights. Sums stay in registers for all tokens.
-template <class Element>
-LOOKTWICE_INLINE void add_block(int dims, int count, const Element* block,
-                                const float (&weight)[kWindows][kBlock], float* sums) {
-  const int whole = dims / kLanes * kLanes;
-  for (int d = 0; d < whole; d += kLanes) {
-    Lanes own[kWindows], x;
-    for (int window = 0; window < kWindows; ++window)
-      load(sums + std::ptrdiff_t{window} * dims + d, own[window]);
-    for (int t = 0; t < count; ++t) {
-      load(block + std::ptrdiff_t{t} * dims + d, x);
-      for (int window = 0; window < kWindows; ++window)
-        add_product(weight[window][t], x, own[window]);
-    }
-    for (int window = 0; window < kWindows; ++window)
-      store(own[window], sums + std::ptrdiff_t{window} * dims + d);
-  }
-  for (int window = 0; window < kWindows; ++window)
-    for (int t = 0; t < count; ++t)
+      product[window] = sum_of(sums[window]);
       for (int d = whole; d < dims; ++d)
-        sums[std::ptrdiff_t{window} * dims + d] +=
-            weight[window][t] * float_of(block[std::ptrdiff_t{t} * dims + d]);
-}
+        product[window] += float_of(token[d]) * query[std::ptrdiff_t{window} * dims + d];
+    }
+  }
 
-template <class Element>
+  // sums[window][dims] += the block's tokens by their weights. Sums stay in registers for all
+  // tokens.
+  template <class Element>
+  LOOKTWICE_INLINE static void add_block(int dims, int count, const Element* block,
+                                         const float (&weight)[kWindows][kBlock], float* sums) {
+    const int whole = dims / kLanes * kLanes;
+    for (int d = 0; d < whole; d += kLanes) {
+      Lanes own[kWindows], x;
+      for (int window = 0; window < kWindows; ++window)
+        load(sums + std::ptrdiff_t{window} * dims + d, own[window]);
+      for (int t = 0; t < count; ++t) {
+        load(block + std::ptrdiff_t{t} * dims + d, x);
+        for (int window = 0; window < kWindows; ++window)
+          add_product(weight[window][t], x, own[window]);
+      }
+      for (int window = 0; window < kWindows; ++window)
+        store(own[window], sums + std::ptrdiff_t{window} * dims + d);
+    }
+    for (int window = 0; window < kWindows; ++window)
+      for (int t = 0; t < count; ++t)
+        for (int d = whole; d < dims; ++d)
+          sums[std::ptrdiff_t{window} * dims + d] +=
+              weight[window][t] * float_of(block[std::ptrdiff_t{t} * dims + d]);
+  }
+};
+
+#if defined(__x86_64__)
+
+// The same loops with vectors of sixteen and multiplications and additions in one.
+struct Wide {
+  LOOKTWICE_WIDE static __m512 loaded(const F32* from) { return _mm512_loadu_ps(from); }
+  LOOKTWICE_WIDE static __m512 loaded(const Bf16* from) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_castsi512_ps(
+        _mm512_maskz_slli_epi32(0xFFFF, _mm512_maskz_cvtepu16_epi32(0xFFFF, bits), 16));
+  }
+  LOOKTWICE_WIDE static __m512 loaded(const F16* from) {
+    return _mm512_maskz_cvtph_ps(0xFFFF,
+                                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+
+  template <class Element>
+  LOOKTWICE_WIDE static void add_row(int dims, float weight, const Element* from, float* sum) {
+    const int whole = dims / kLanes * kLanes;
+    const __m512 by = _mm512_set1_ps(weight);
+    for (int d = 0; d < whole; d += kLanes)
+      _mm512_storeu_ps(sum + d, _mm512_fmadd_ps(by, loaded(from + d), _mm512_loadu_ps(sum + d)));
+    for (int d = whole; d < dims; ++d) sum[d] += weight * float_of(from[d]);
+  }
+
+  template <class Element>
+  LOOKTWICE_WIDE static void products(int dims, const Element* token, const float* query,
+                                      float* product) {
+    const int whole = dims / kLanes * kLanes;
+    __m512 sums[kWindows];
+    for (int window = 0; window < kWindows; ++window) sums[window] = _mm512_setzero_ps();
+    for (int d = 0; d < whole; d += kLanes) {
+      const __m512 x = loaded(token + d);
+      for (int window = 0; window < kWindows; ++window)
+        sums[window] = _mm512_fmadd_ps(
+            x, _mm512_loadu_ps(query + std::ptrdiff_t{window} * dims + d), sums[window]);
+    }
+    for (int window = 0; window < kWindows; ++window) {
+      Lanes lanes;
+      std::memcpy(&lanes, &sums[window], sizeof lanes);
+      product[window] = sum_of(lanes);
+      for (int d = whole; d < dims; ++d)
+        product[window] += float_of(token[d]) * query[std::ptrdiff_t{window} * dims + d];
+    }
+  }
+
+  template <class Element>
+  LOOKTWICE_WIDE static void add_block(int dims, int count, const Element* block,
+                                       const float (&weight)[kWindows][kBlock], float* sums) {
+    const int whole = dims / kLanes * kLanes;
+    for (int d = 0; d < whole; d += kLanes) {
+      __m512 own[kWindows];
+      for (int window = 0; window < kWindows; ++window)
+        own[window] = _mm512_loadu_ps(sums + std::ptrdiff_t{window} * dims + d);
+      for (int t = 0; t < count; ++t) {
+        const __m512 x = loaded(block + std::ptrdiff_t{t} * dims + d);
+        for (int window = 0; window < kWindows; ++window)
+          own[window] = _mm512_fmadd_ps(_mm512_set1_ps(weight[window][t]), x, own[window]);
+      }
+      for (int window = 0; window < kWindows; ++window)
+        _mm512_storeu_ps(sums + std::ptrdiff_t{window} * dims + d, own[window]);
+    }
+    for (int window = 0; window < kWindows; ++window)
+      for (int t = 0; t < count; ++t)
+        for (int d = whole; d < dims; ++d)
+          sums[std::ptrdiff_t{window} * dims + d] +=
+              weight[window][t] * float_of(block[std::ptrdiff_t{t} * dims + d]);
+  }
+};
+
+#endif
+
+template <class Code, class Element>
 LOOKTWICE_INLINE void pool_tile(const TokenSelect& shape, const Element* features, const float* map,
                                 float* query, float* pooled) {
   const int grid = shape.grid, dims = shape.dims;
@@ -87,7 +170,7 @@ LOOKTWICE_INLINE void pool_tile(const TokenSelect& shape, const Element* feature
         const bool in_column = window % 2 == 0 ? x < half : x >= middle;
         if (!in_row || !in_column) continue;
         weight[window] += *map;
-        add_row(dims, *map, features, query + static_cast<std::ptrdiff_t>(window) * dims);
+        Code::add_row(dims, *map, features, query + static_cast<std::ptrdiff_t>(window) * dims);
       }
   // Both halves of a side are as long: half = grid - middle.
   const double area = double(half) * half;
@@ -99,7 +182,7 @@ LOOKTWICE_INLINE void pool_tile(const TokenSelect& shape, const Element* feature
 }
 
 // One pass over the features: scores of a block, then their weighted sum while the block is near.
-template <class Element>
+template <class Code, class Element>
 LOOKTWICE_INLINE void attend_tile(const TokenSelect& shape, const Element* features,
                                   const float* query, float* token) {
   const int tokens = shape.grid * shape.grid, dims = shape.dims;
@@ -112,7 +195,7 @@ LOOKTWICE_INLINE void attend_tile(const TokenSelect& shape, const Element* featu
     const Element* block = features + static_cast<std::ptrdiff_t>(begin) * dims;
     for (int t = 0; t < count; ++t) {
       float product[kWindows];
-      products(dims, block + static_cast<std::ptrdiff_t>(t) * dims, query, product);
+      Code::products(dims, block + static_cast<std::ptrdiff_t>(t) * dims, query, product);
       for (int window = 0; window < kWindows; ++window)
         score[window][t] = shape.scale * product[window];
     }
@@ -129,7 +212,7 @@ LOOKTWICE_INLINE void attend_tile(const TokenSelect& shape, const Element* featu
       for (int t = 0; t < count; ++t)
         all[window] += score[window][t] = std::exp(score[window][t] - most);
     }
-    add_block(dims, count, block, score, token);
+    Code::add_block(dims, count, block, score, token);
   }
   for (int window = 0; window < kWindows; ++window)
     for (int d = 0; d < dims; ++d)
@@ -139,39 +222,67 @@ LOOKTWICE_INLINE void attend_tile(const TokenSelect& shape, const Element* featu
 template <class Element>
 LOOKTWICE_X86_AVX2 void pool_tile_avx2(const TokenSelect& shape, const Element* features,
                                        const float* map, float* query, float* pooled) {
-  pool_tile(shape, features, map, query, pooled);
+  pool_tile<Portable>(shape, features, map, query, pooled);
 }
 template <class Element>
 LOOKTWICE_X86_AVX2 void attend_tile_avx2(const TokenSelect& shape, const Element* features,
                                          const float* query, float* token) {
-  attend_tile(shape, features, query, token);
+  attend_tile<Portable>(shape, features, query, token);
 }
 template <class Element>
 void pool_tile_plain(const TokenSelect& shape, const Element* features, const float* map,
                      float* query, float* pooled) {
-  pool_tile(shape, features, map, query, pooled);
+  pool_tile<Portable>(shape, features, map, query, pooled);
 }
 template <class Element>
 void attend_tile_plain(const TokenSelect& shape, const Element* features, const float* query,
                        float* token) {
-  attend_tile(shape, features, query, token);
+  attend_tile<Portable>(shape, features, query, token);
+}
+
+#if defined(__x86_64__)
+template <class Element>
+LOOKTWICE_WIDE void pool_tile_wide(const TokenSelect& shape, const Element* features,
+                                   const float* map, float* query, float* pooled) {
+  pool_tile<Wide>(shape, features, map, query, pooled);
+}
+template <class Element>
+LOOKTWICE_WIDE void attend_tile_wide(const TokenSelect& shape, const Element* features,
+                                     const float* query, float* token) {
+  attend_tile<Wide>(shape, features, query, token);
+}
+#endif
+
+template <class Element>
+auto pool_of(Vectors vectors) {
+#if defined(__x86_64__)
+  if (vectors == Vectors::avx512) return pool_tile_wide<Element>;
+#endif
+  return vectors == Vectors::plain ? pool_tile_plain<Element> : pool_tile_avx2<Element>;
+}
+template <class Element>
+auto attend_of(Vectors vectors) {
+#if defined(__x86_64__)
+  if (vectors == Vectors::avx512) return attend_tile_wide<Element>;
+#endif
+  return vectors == Vectors::plain ? attend_tile_plain<Element> : attend_tile_avx2<Element>;
 }
 
 template <class Element>
-void pool_tiles(const TokenSelect& shape, const Element* features, const float* map, float* query,
-                float* pooled) {
+void pool_tiles(Vectors vectors, const TokenSelect& shape, const Element* features,
+                const float* map, float* query, float* pooled) {
   const std::ptrdiff_t tokens = std::ptrdiff_t{shape.grid} * shape.grid;
-  const auto pool = has_avx2() ? pool_tile_avx2<Element> : pool_tile_plain<Element>;
+  const auto pool = pool_of<Element>(vectors);
   for (std::ptrdiff_t tile = 0; tile < shape.tiles; ++tile)
     pool(shape, features + tile * tokens * shape.dims, map + tile * tokens,
          query + tile * kWindows * shape.dims, pooled + tile * kWindows);
 }
 
 template <class Element>
-void attend_tiles(const TokenSelect& shape, const Element* features, const float* query,
-                  float* token) {
+void attend_tiles(Vectors vectors, const TokenSelect& shape, const Element* features,
+                  const float* query, float* token) {
   const std::ptrdiff_t tokens = std::ptrdiff_t{shape.grid} * shape.grid;
-  const auto attend = has_avx2() ? attend_tile_avx2<Element> : attend_tile_plain<Element>;
+  const auto attend = attend_of<Element>(vectors);
   for (std::ptrdiff_t tile = 0; tile < shape.tiles; ++tile)
     attend(shape, features + tile * tokens * shape.dims, query + tile * kWindows * shape.dims,
            token + tile * kWindows * shape.dims);
@@ -192,24 +303,34 @@ bool checked(const TokenSelect& shape, Stream stream) {
 
 }  // namespace
 
+void token_pool_by(Vectors vectors, const TokenSelect& shape, const void* features,
+                   const float* map, float* query, float* pooled) {
+  if (shape.number == Number::f32)
+    pool_tiles(vectors, shape, static_cast<const F32*>(features), map, query, pooled);
+  else if (shape.number == Number::bf16)
+    pool_tiles(vectors, shape, static_cast<const Bf16*>(features), map, query, pooled);
+  else
+    pool_tiles(vectors, shape, static_cast<const F16*>(features), map, query, pooled);
+}
+
+void token_attend_by(Vectors vectors, const TokenSelect& shape, const void* features,
+                     const float* query, float* token) {
+  if (shape.number == Number::f32)
+    attend_tiles(vectors, shape, static_cast<const F32*>(features), query, token);
+  else if (shape.number == Number::bf16)
+    attend_tiles(vectors, shape, static_cast<const Bf16*>(features), query, token);
+  else
+    attend_tiles(vectors, shape, static_cast<const F16*>(features), query, token);
+}
+
 void token_pool_cpu(const TokenSelect& shape, const void* features, const float* map, float* query,
                     float* pooled) {
-  if (shape.number == Number::f32)
-    pool_tiles(shape, static_cast<const F32*>(features), map, query, pooled);
-  else if (shape.number == Number::bf16)
-    pool_tiles(shape, static_cast<const Bf16*>(features), map, query, pooled);
-  else
-    pool_tiles(shape, static_cast<const F16*>(features), map, query, pooled);
+  token_pool_by(best_vectors(), shape, features, map, query, pooled);
 }
 
 void token_attend_cpu(const TokenSelect& shape, const void* features, const float* query,
                       float* token) {
-  if (shape.number == Number::f32)
-    attend_tiles(shape, static_cast<const F32*>(features), query, token);
-  else if (shape.number == Number::bf16)
-    attend_tiles(shape, static_cast<const Bf16*>(features), query, token);
-  else
-    attend_tiles(shape, static_cast<const F16*>(features), query, token);
+  token_attend_by(best_vectors(), shape, features, query, token);
 }
 
 void token_pool(const TokenSelect& shape, const void* features, const float* map, float* query,

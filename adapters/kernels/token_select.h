@@ -14,6 +14,7 @@
 
 #include "adapters/kernels/number.h"
 #include "adapters/kernels/stream.h"
+#include "adapters/kernels/vectors.h"
 
 namespace looktwice::kernels {
 
@@ -48,6 +49,11 @@ void token_pool_cpu(const TokenSelect& shape, const void* features, const float*
                     float* pooled);
 void token_attend_cpu(const TokenSelect& shape, const void* features, const float* query,
                       float* token);
+// The two above by vectors that this machine has, for tests; _cpu takes the best.
+void token_pool_by(Vectors vectors, const TokenSelect& shape, const void* features,
+                   const float* map, float* query, float* pooled);
+void token_attend_by(Vectors vectors, const TokenSelect& shape, const void* features,
+                     const float* query, float* token);
 // CUDA build only.
 void token_pool_cuda(const TokenSelect& shape, const void* features, const float* map, float* query,
                      float* pooled, Stream stream);

@@ -7,11 +7,13 @@
 #include <optional>
 #include <set>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "adapters/tokenizers/utf8.h"
 #include "harness/core/error.h"
 #include "harness/core/json_value.h"
+#include "harness/core/name_table.h"
 #include "harness/core/text.h"
 
 namespace looktwice::tokenizers {
@@ -68,6 +70,12 @@ std::optional<std::string> spelled(std::string_view text) {
 
 // One file while it is read: says where a fault is.
 class Reader {
+  using Members = std::vector<std::pair<std::string, JsonValue>>;
+  struct TextAt {
+    const Members* members;
+    std::string_view operator()(std::uint32_t place) const { return (*members)[place].first; }
+  };
+
  public:
   Reader(const fs::path& path, TokenizerFiles& into)
       : name_(path.string()), text_(content_of(path)), into_(into) {}
@@ -119,9 +127,11 @@ class Reader {
   // "vocab": text -> id. Merges are looked up by the texts in it, so it must outlive them.
   void read_vocabulary(const JsonValue& vocabulary) {
     into_.byte_ids.assign(256, -1);
-    ids_.reserve(vocabulary.members.size());
+    vocabulary_ = &vocabulary.members;
+    places_ = NameTable(vocabulary.members.size());
     into_.token_bytes.reserve(vocabulary.members.size());
-    for (const auto& [text, value] : vocabulary.members) {
+    for (std::uint32_t place = 0; place < vocabulary.members.size(); ++place) {
+      const auto& [text, value] = vocabulary.members[place];
       const std::int32_t of = id(value);
       auto& tokens = into_.token_bytes;
       if (tokens.size() <= static_cast<std::size_t>(of))
@@ -134,7 +144,7 @@ class Reader {
       token = bytes ? *bytes : text;
       if (token.empty()) refuse(value, "a token without characters");
       if (!bytes) continue;
-      ids_.emplace(text, of);
+      places_.add(text, place, TextAt{vocabulary_});
       if (token.size() == 1) into_.byte_ids[static_cast<unsigned char>(token[0])] = of;
     }
     for (std::size_t byte = 0; byte < 256; ++byte)
@@ -146,8 +156,8 @@ class Reader {
   // place: as refuse_at wants it.
   void read_merge(Place place, std::string_view left, std::string_view right) {
     const auto of = [&](std::string_view text) {
-      const auto found = ids_.find(text);
-      if (found != ids_.end()) return found->second;
+      if (const auto found = places_.find(text, TextAt{vocabulary_}))
+        return id((*vocabulary_)[*found].second);
       for (const std::string_view part : {left, right})
         if (part.empty() || !spelled(part))
           refuse_at(name_, place, "merge of '" + printable(part, 60) + "', which spells no bytes");
@@ -212,13 +222,16 @@ class Reader {
                       .normalized = flag(entry, "normalized", !special)});
   }
 
-  void share_ids(Reader& other) { ids_.swap(other.ids_); }
+  void share_ids(const Reader& other) {
+    vocabulary_ = other.vocabulary_;
+    places_ = other.places_;
+  }
 
  private:
   std::string name_, text_;
   TokenizerFiles& into_;
-  std::unordered_map<std::string_view, std::int32_t> ids_ =
-      {};  // as the vocabulary spells it -> id
+  const Members* vocabulary_ = nullptr;
+  NameTable places_ = {};  // in the vocabulary, of tokens that spell bytes
   std::string joined_ = {};
 };
 

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "harness/core/error.h"
+#include "harness/core/name_table.h"
 #include "harness/core/text.h"
 
 namespace looktwice {
@@ -75,7 +75,7 @@ class Builder {
   bool end_array() { return close(); }
   bool key(string_t& name) {
     begin_token();
-    if (twice_ == NameTwice::refused && !names_.back().insert(name).second)
+    if (twice_ == NameTwice::refused && stands_twice(name))
       refuse_at(file_, place_, "'" + printable(name) + "' stands twice in this object");
     key_ = std::move(name);
     end_token();
@@ -119,6 +119,20 @@ class Builder {
     place_ = {line_, column()};
   }
   void end_token() { advance_to(static_cast<std::size_t>(reached_ - text_.data())); }
+
+  // Few names are looked through, of many a table is made.
+  bool stands_twice(const std::string& name) {
+    const auto& members = open_.back()->members;
+    if (members.size() < kFewNames) return open_.back()->find(name) != nullptr;
+    NameTable& table = names_.back();
+    const auto name_at = [&](std::uint32_t place) -> std::string_view {
+      return place < members.size() ? std::string_view(members[place].first) : name;
+    };
+    if (members.size() == kFewNames)
+      for (std::uint32_t place = 0; place < kFewNames; ++place)
+        table.add(members[place].first, place, name_at);
+    return table.add(name, static_cast<std::uint32_t>(members.size()), name_at).has_value();
+  }
 
   JsonValue& add(Type type, std::string text) {
     JsonValue* made = nullptr;
@@ -172,6 +186,8 @@ class Builder {
     return true;
   }
 
+  static constexpr std::uint32_t kFewNames = 8;
+
   std::string_view text_;
   const std::string& file_;
   int max_depth_ = 0;
@@ -183,7 +199,7 @@ class Builder {
   std::string key_ = {};
   JsonValue root_ = {};
   std::vector<JsonValue*> open_ = {};  // only the innermost grows, so the pointers above it stay
-  std::vector<std::set<std::string>> names_ = {};
+  std::vector<NameTable> names_ = {};  // one for each of open_
 };
 
 }  // namespace

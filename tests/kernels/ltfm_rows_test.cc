@@ -12,13 +12,6 @@
 namespace looktwice::kernels {
 namespace {
 
-std::vector<Vectors> vectors_here() {
-  std::vector<Vectors> all;
-  for (int i = 0; i <= static_cast<int>(best_vectors()); ++i)
-    all.push_back(static_cast<Vectors>(i));
-  return all;
-}
-
 std::vector<float> map_by(Vectors vectors, const LtfmFusedCase& own,
                           const LtfmFusedProblem& problem, std::size_t rows_at_once) {
   const LtfmFused& shape = own.shape;
@@ -35,7 +28,9 @@ std::vector<float> map_by(Vectors vectors, const LtfmFusedCase& own,
       rows.add(problem.features[at].data() + first * row_bytes, shape.number,
                static_cast<std::int64_t>(count),
                problem.prompts.data() + 2 * std::ptrdiff_t{level} * shape.dims,
-               {.selected = shape.selected, .scale = shape.scale, .share = 1.0f / shape.levels},
+               {.selected = shape.selected,
+                .scale = shape.scale,
+                .share = 1.0f / static_cast<float>(shape.levels)},
                map.data() + first, room);
     }
   }

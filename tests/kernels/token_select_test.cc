@@ -93,6 +93,28 @@ TEST(TokenSelect, CpuEqualsReference) {
   }
 }
 
+TEST(TokenSelect, EachVectorCodeEqualsTheReference) {
+  for (const TokenSelectCase& own : token_select_cases()) {
+    const TokenSelectProblem problem = problem_of(own);
+    Selected expected = room_for(own.shape);
+    token_pool_ref(own.shape, problem.features.data(), problem.map.data(), expected.query.data(),
+                   expected.pooled.data());
+    token_attend_ref(own.shape, problem.features.data(), problem.query.data(),
+                     expected.token.data());
+    for (const Vectors vectors : vectors_here()) {
+      Selected got = room_for(own.shape);
+      token_pool_by(vectors, own.shape, problem.features.data(), problem.map.data(),
+                    got.query.data(), got.pooled.data());
+      token_attend_by(vectors, own.shape, problem.features.data(), problem.query.data(),
+                      got.token.data());
+      const std::string name = name_of(own) + " " + name_of(vectors);
+      expect_near(got.query, expected.query, tolerance_of(own), name + " query");
+      expect_near(got.pooled, expected.pooled, tolerance_of(own), name + " pooled");
+      expect_near(got.token, expected.token, tolerance_of(own), name + " token");
+    }
+  }
+}
+
 TEST(TokenSelect, CudaEqualsReference) {
   const Devices devices = cuda_devices();
   if (devices.found.empty()) GTEST_SKIP() << devices.why_none;
