@@ -155,9 +155,8 @@ class Reader {
 
   // place: as refuse_at wants it.
   void read_merge(Place place, std::string_view left, std::string_view right) {
-    const auto of = [&](std::string_view text) {
-      if (const auto found = places_.find(text, TextAt{vocabulary_}))
-        return id((*vocabulary_)[*found].second);
+    const auto place_of = [&](std::string_view text) {
+      if (const auto found = places_.find(text, TextAt{vocabulary_})) return *found;
       for (const std::string_view part : {left, right})
         if (part.empty() || !spelled(part))
           refuse_at(name_, place, "merge of '" + printable(part, 60) + "', which spells no bytes");
@@ -166,7 +165,10 @@ class Reader {
                     printable(text, 60) + "' is not in the vocabulary");
     };
     joined_.assign(left).append(right);
-    into_.merges.push_back({of(left), of(right), of(joined_)});
+    const std::uint32_t left_place = place_of(left), right_place = place_of(right);
+    if (!is_next(joined_)) next_ = place_of(joined_);
+    into_.merges.push_back({id_at(left_place), id_at(right_place), id_at(next_)});
+    ++next_;
   }
 
   void read_merge_list(const JsonValue& merges) {
@@ -228,10 +230,17 @@ class Reader {
   }
 
  private:
+  // Most vocabularies list what the merges make in the merges' order.
+  bool is_next(std::string_view text) const {
+    return next_ < vocabulary_->size() && (*vocabulary_)[next_].first == text;
+  }
+  std::int32_t id_at(std::uint32_t place) const { return id((*vocabulary_)[place].second); }
+
   std::string name_, text_;
   TokenizerFiles& into_;
   const Members* vocabulary_ = nullptr;
-  NameTable places_ = {};  // in the vocabulary, of tokens that spell bytes
+  NameTable places_ = {};   // in the vocabulary, of tokens that spell bytes
+  std::uint32_t next_ = 0;  // behind what the last merge made
   std::string joined_ = {};
 };
 

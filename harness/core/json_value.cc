@@ -136,12 +136,14 @@ class Builder {
 
   JsonValue& add(Type type, std::string text) {
     JsonValue* made = nullptr;
-    if (open_.empty())
+    if (open_.empty()) {
       made = &root_;
-    else if (open_.back()->type == Type::array)
+    } else if (open_.back()->type == Type::array) {
+      if (open_.back()->items.empty()) open_.back()->items.reserve(2);  // many are pairs
       made = &open_.back()->items.emplace_back();
-    else
+    } else {
       made = &open_.back()->members.emplace_back(std::move(key_), JsonValue{}).second;
+    }
     made->type = type;
     made->text = std::move(text);
     made->place = place_;
