@@ -4,10 +4,7 @@
 // One question of PROMPT tokens, answered with ANSWER; then TURNS questions of QUESTION tokens
 // about one picture of PICTURE tokens, each after the turns before, answered with REPLY tokens.
 #include <ATen/ops/cat.h>
-#include <sys/resource.h>
-#include <time.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -19,29 +16,13 @@
 #include "adapters/nn/device.h"
 #include "adapters/nn/qwen2.h"
 #include "adapters/nn/writer.h"
+#include "benchmarks/process_cost.h"
 #include "harness/core/json_value.h"
 
 namespace {
 
 using namespace looktwice;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// Of all threads of the process.
-double processor_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double peak_mb() {
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
+using benchmarks::Stopwatch;
 
 // As peers/language.py makes them.
 std::vector<std::int32_t> made_up_ids(int count, std::uint64_t seed) {
@@ -76,30 +57,28 @@ int run(const std::vector<std::string>& arguments) {
   const auto number = [&](std::size_t i) { return std::stoi(arguments.at(i)); };
   const at::ScalarType type = nn::number_type_named(arguments.at(2));
   nn::use_threads(number(3));
-  auto start = Clock::now();
+  const Stopwatch loading;
   const nn::Qwen2 model = loaded(arguments.at(1), type);
-  std::printf("{\"load_s\": %.4f, ", seconds_since(start));
+  std::printf("{\"load_s\": %.4f, ", loading.wall_s());
   answered(model, made_up_ids(16, 9), 2);
 
   const std::vector<std::int32_t> prompt = made_up_ids(number(4), 1);
-  start = Clock::now();
-  double work = processor_seconds();
+  const Stopwatch one;
   answered(model, prompt, 1);
-  const double first = seconds_since(start), first_work = processor_seconds() - work;
-  start = Clock::now();
-  work = processor_seconds();
+  const double first = one.wall_s(), first_work = one.processor_s();
+  const Stopwatch all;
   const nn::WrittenText text = answered(model, prompt, number(5));
-  const double more = number(5) - 1;
+  const double whole = all.wall_s(), whole_work = all.processor_s(), more = number(5) - 1;
   std::printf("\"first_s\": %.4f, \"first_work\": %.4f, \"decode_per_s\": %.4f, ", first,
-              first_work, more / (seconds_since(start) - first));
+              first_work, more / (whole - first));
   std::printf("\"token_work\": %.5f, \"peak_mb\": %.1f, \"ids\": [",
-              (processor_seconds() - work - first_work) / more, peak_mb());
+              (whole_work - first_work) / more, benchmarks::peak_mb());
   for (std::size_t i = 0; i < text.ids.size(); ++i)
     std::printf("%s%d", i > 0 ? ", " : "", text.ids[i]);
 
   std::vector<std::int32_t> dialogue = made_up_ids(number(6), 2);
   std::optional<nn::KvCache> cache;
-  start = Clock::now();
+  const Stopwatch four;
   for (int turn = 0; turn < number(9); ++turn) {
     const auto question = made_up_ids(number(7), 10 + static_cast<std::uint64_t>(turn));
     dialogue.insert(dialogue.end(), question.begin(), question.end());
@@ -107,7 +86,7 @@ int run(const std::vector<std::string>& arguments) {
     dialogue.insert(dialogue.end(), reply.ids.begin(), reply.ids.end());
     cache = std::move(reply.cache);
   }
-  std::printf("], \"four_s\": %.4f}\n", seconds_since(start));
+  std::printf("], \"four_s\": %.4f}\n", four.wall_s());
   return 0;
 }
 

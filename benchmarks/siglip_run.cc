@@ -3,11 +3,8 @@
 //   siglip_run FOLDER fp32|bf16 THREADS TILES RUNS
 #include <ATen/ops/linspace.h>
 #include <c10/core/InferenceMode.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -15,33 +12,23 @@
 
 #include "adapters/nn/device.h"
 #include "adapters/nn/siglip.h"
+#include "benchmarks/process_cost.h"
 
 namespace {
 
 using namespace looktwice;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// Of all threads of the process.
-double processor_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
+using benchmarks::Stopwatch;
 
 int run(const std::vector<std::string>& arguments) {
   const c10::InferenceMode guard;
   nn::use_threads(std::stoi(arguments.at(3)));
   const std::int64_t tiles = std::stoi(arguments.at(4));
-  auto start = Clock::now();
+  const Stopwatch loading_time;
   const auto checkpoint = weights::Checkpoint::of_folder(arguments.at(1));
   nn::Loading loading("vision model", checkpoint, at::kCPU, nn::number_type_named(arguments.at(2)));
   const nn::Siglip siglip(loading, "vision_model.", {});
   loading.finish();
-  std::printf("{\"load_s\": %.4f, ", seconds_since(start));
+  std::printf("{\"load_s\": %.4f, ", loading_time.wall_s());
   // As peers/siglip.py makes them.
   const at::Tensor pixels =
       at::linspace(0, 7919, tiles * 3 * 384 * 384).sin().view({tiles, 3, 384, 384});
@@ -49,16 +36,13 @@ int run(const std::vector<std::string>& arguments) {
   nn::SiglipFeatures features = siglip.features(pixels, levels);
   double wall = 1e9, processor = 1e9;
   for (int i = 0; i < std::stoi(arguments.at(5)); ++i) {
-    const double before = processor_seconds();
-    start = Clock::now();
+    const Stopwatch one;
     features = siglip.features(pixels, levels);
-    wall = std::min(wall, seconds_since(start));
-    processor = std::min(processor, processor_seconds() - before);
+    wall = std::min(wall, one.wall_s());
+    processor = std::min(processor, one.processor_s());
   }
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
   std::printf("\"wall_s\": %.4f, \"processor_s\": %.4f, \"peak_mb\": %.1f, \"value\": %.6f}\n",
-              wall, processor, static_cast<double>(usage.ru_maxrss) / 1024,
+              wall, processor, benchmarks::peak_mb(),
               features.levels.back().abs().to(at::kDouble).mean().item<double>());
   return 0;
 }
