@@ -3,6 +3,8 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
+#include "harness/core/error.h"
+
 namespace looktwice::nn {
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
@@ -24,6 +26,21 @@ LayerNorm layer_norm(Loading& loading, const std::string& name, std::int64_t siz
   return {.weight = loading.take(name + ".weight", {size}),
           .bias = loading.take(name + ".bias", {size}),
           .eps = eps};
+}
+
+WeightBits bits_of(at::ScalarType type) {
+  LOOKTWICE_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
+  return type == at::kFloat      ? WeightBits::fp32
+         : type == at::kBFloat16 ? WeightBits::bf16
+                                 : WeightBits::fp16;
+}
+
+RowMatrix matrix_of(const Linear& linear, float* y) {
+  return {.weight = linear.weight.const_data_ptr(),
+          .bits = bits_of(linear.weight.scalar_type()),
+          .bias = linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr,
+          .out = linear.weight.size(0),
+          .y = y};
 }
 
 }  // namespace looktwice::nn

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "adapters/nn/loading.h"
+#include "adapters/nn/row_products.h"
 
 namespace looktwice::nn {
 
@@ -26,5 +27,10 @@ struct LayerNorm {
 Linear linear(Loading& loading, const std::string& name, std::int64_t out, std::int64_t in,
               bool bias = true);
 LayerNorm layer_norm(Loading& loading, const std::string& name, std::int64_t size, double eps);
+
+// As the CPU's own products take a matrix: fp32, bf16 or fp16 weights, fp32 biases, both
+// contiguous.
+WeightBits bits_of(at::ScalarType type);
+RowMatrix matrix_of(const Linear& linear, float* y = nullptr);
 
 }  // namespace looktwice::nn

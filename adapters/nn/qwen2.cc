@@ -37,21 +37,6 @@ struct Place {
   Turn own(const Turn& turn) const { return {own(turn.cos), own(turn.sin)}; }
 };
 
-WeightBits bits_of(at::ScalarType type) {
-  LOOKTWICE_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
-  return type == at::kFloat      ? WeightBits::fp32
-         : type == at::kBFloat16 ? WeightBits::bf16
-                                 : WeightBits::fp16;
-}
-
-RowMatrix matrix_of(const Linear& linear, float* y = nullptr) {
-  return {.weight = linear.weight.const_data_ptr(),
-          .bits = bits_of(linear.weight.scalar_type()),
-          .bias = linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr,
-          .out = linear.weight.size(0),
-          .y = y};
-}
-
 // Room for one matrix in fp32; the same for all of a call, since fresh memory costs as much as what
 // is done in it.
 using Scratch = Tensor;

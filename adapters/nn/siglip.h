@@ -1,5 +1,7 @@
 // The SigLIP vision transformer as LLaVA-OneVision uses it: no class token, no head, the last block
 // never run and no norm after it; outputs of chosen blocks on the way.
+// All is of the type asked for, but on a CPU without matrix units for it bf16 and fp16 save memory
+// alone: weights stay so narrow and the arithmetic is fp32, faster there than what is narrow.
 // Not here: pictures to pixels (imaging/anyres.h, imaging/normalise.h), the text side, training.
 // Source: arXiv 2303.15343; llava siglip_encoder.py (548-611) of the released Anomaly-OneVision.
 #pragma once
@@ -44,12 +46,21 @@ class Siglip {
  private:
   struct Block {
     LayerNorm norm1, norm2;
-    Linear qkv, out, up, down;
+    Linear q, k, v;  // by rows
+    Linear qkv;      // by tensors
+    Linear out, up, down;
+  };
+  struct Room {  // of what lives within a block, the same for all
+    at::Tensor q, k, v, up;
   };
   at::Tensor patches(const at::Tensor& pixels) const;
-  at::Tensor attended(const Block& block, const at::Tensor& x) const;
+  at::Tensor mixed(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
+  void through_by_tensors(const Block& block, at::Tensor& x) const;
+  void through_by_rows(const Block& block, at::Tensor& x, Room& room) const;
 
   SiglipShape shape_;
+  at::ScalarType type_ = at::kFloat, compute_ = at::kFloat;  // asked for; of the arithmetic
+  bool by_rows_ = false;
   Linear patch_;
   at::Tensor position_;
   std::vector<Block> blocks_;
