@@ -162,8 +162,8 @@ TEST(NativeCli, ADeviceMapIsToldInTheManifestAndChangesNoAnswer) {
             store::read_text(data().run("whole") / "predictions.jsonl"));
   EXPECT_NE(store::read_text(data().run("divided") / "run.json").find("cpu: pictures, embedding"),
             std::string::npos);
-  for (const std::string& map : {"cpu:0", "cpu:0-" + std::to_string(layers), std::string("cpu:1-2"),
-                                 std::string("gpu:0-2"), std::string("both")}) {
+  for (const std::string& map : std::vector<std::string>{"cpu:0", "cpu:0-" + std::to_string(layers),
+                                                         "cpu:1-2", "gpu:0-2", "both"}) {
     const Finished bad = ov({"run"}, ",device_map=" + map, "zsad.elpv", "bad_map", few);
     EXPECT_EQ(bad.code, 2) << map << ": " << bad.err;
     EXPECT_NE(bad.err.find("device_map"), std::string::npos) << bad.err;
