@@ -87,7 +87,7 @@ void expect_less_memory_to_change_no_answer(const Model& model) {
   EXPECT_FALSE(plenty.facts.contains("texts at once"));
   int smaller = 0;
   bool failed = false;
-  for (int percent = 95; percent >= 5 && !failed; percent -= 5) {
+  for (int percent = 99; percent >= 5 && !failed; --percent) {
     Told scarce;
     try {
       scarce = told(model, plenty.peak * static_cast<std::size_t>(percent) / 100);

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "adapters/imaging/codec.h"
 #include "harness/core/json_value.h"
@@ -66,6 +67,18 @@ class Data {
 const Data& data() {
   static const Data one;
   return one;
+}
+
+// What was asked, answered and scored; not which run it was.
+std::vector<std::string> answers_in(const fs::path& run) {
+  std::vector<std::string> lines;
+  std::istringstream file(store::read_text(run / "predictions.jsonl"));
+  for (std::string line; std::getline(file, line);) {
+    Json record = Json::parse(line);
+    for (const char* name : {"run", "crc"}) record.erase(name);
+    lines.push_back(record.dump());
+  }
+  return lines;
 }
 
 std::string checkpoint() {
@@ -158,8 +171,7 @@ TEST(NativeCli, ADeviceMapIsToldInTheManifestAndChangesNoAnswer) {
   const Finished done =
       ov({"run"}, ",max_new_tokens=4,device_map=cpu:0/cpu:1-" + last, words, "divided", few);
   ASSERT_EQ(done.code, 0) << done.err;
-  EXPECT_EQ(store::read_text(data().run("divided") / "predictions.jsonl"),
-            store::read_text(data().run("whole") / "predictions.jsonl"));
+  EXPECT_EQ(answers_in(data().run("divided")), answers_in(data().run("whole")));
   EXPECT_NE(store::read_text(data().run("divided") / "run.json").find("cpu: pictures, embedding"),
             std::string::npos);
   for (const std::string& map : std::vector<std::string>{"cpu:0", "cpu:0-" + std::to_string(layers),
