@@ -62,7 +62,7 @@ struct Value {
   // index = replicate.
   std::optional<double> variance = {};
   std::vector<double> replicates = {};
-  // By how much the value is expected to be too high, as the bootstrap tells: F1-max, because its
+  // By how much the value is expected to be too high (binary/ranking_bias.h): F1-max, because its
   // threshold was chosen on the same samples; a little also AP. The lower end of the interval makes
   // up for it.
   std::optional<double> bias = {};
