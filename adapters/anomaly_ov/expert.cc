@@ -139,7 +139,8 @@ at::Tensor Expert::turned(Level& level) const {
   own = own.contiguous();
   own_bias = own_bias.contiguous();
   level.rows = kernels::LtfmRows(own.const_data_ptr(), kernels::Number::f32,
-                                 own_bias.const_data_ptr<float>(), dims_, hidden_);
+                                 own_bias.const_data_ptr<float>(), dims_, hidden_,
+                                 number_of(weight.scalar_type()));
   level.adaptor = {};
   return rotation;
 }
@@ -201,13 +202,12 @@ at::Tensor Expert::matched_in_rows(const nn::SiglipFeatures& features, const at:
   constexpr std::int64_t kTile = kernels::LtfmRows::kTileRows;
   at::parallel_for(0, (rows + kTile - 1) / kTile, 1, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t first = begin * kTile, count = std::min(end * kTile, rows) - first;
-    kernels::AlignedFloats room;
+    kernels::Words room;
     for (std::int64_t l = 0; l < levels; ++l) {
       const at::Tensor& x = own[static_cast<std::size_t>(l)];
       const auto* from = static_cast<const std::byte*>(x.const_data_ptr()) +
                          static_cast<std::size_t>(first * hidden_) * x.element_size();
-      levels_[static_cast<std::size_t>(l)].rows.add(from, number_of(x.scalar_type()), count,
-                                                    prompt + 2 * l * dims_, how,
+      levels_[static_cast<std::size_t>(l)].rows.add(from, count, prompt + 2 * l * dims_, how,
                                                     map + (average ? 0 : l * rows) + first, room);
     }
   });

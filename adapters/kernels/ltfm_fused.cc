@@ -16,12 +16,12 @@ void ltfm_fused_cpu(const LtfmFused& shape, const void* const* features, const v
   const auto rows = static_cast<std::int64_t>(shape.tiles) * shape.tokens;
   LtfmRows::How how{.selected = shape.selected, .scale = shape.scale};
   how.share = shape.share != 0 ? shape.share : 1.0f / static_cast<float>(shape.levels);
-  AlignedFloats room;
+  Words room;
   std::fill_n(map, rows, 0.0f);
   for (std::int64_t level = 0; level < shape.levels; ++level)
     LtfmRows(weights[level], shape.number, biases ? biases[level] : nullptr, shape.dims,
-             shape.hidden)
-        .add(features[level], shape.number, rows, prompts + 2 * level * shape.dims, how, map, room);
+             shape.hidden, shape.number)
+        .add(features[level], rows, prompts + 2 * level * shape.dims, how, map, room);
 }
 
 std::string ltfm_fused_refusal(const LtfmFused& shape, [[maybe_unused]] Stream stream) {

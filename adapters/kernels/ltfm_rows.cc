@@ -2,186 +2,89 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "adapters/kernels/lanes.h"
 #include "adapters/kernels/ltfm_difference.h"
 
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
 #include <immintrin.h>
-#define LOOKTWICE_X86_FMA __attribute__((target("avx2,fma")))
-#define LOOKTWICE_X86_512 __attribute__((target("avx512f,avx2,fma")))
 #endif
 
 namespace looktwice::kernels {
 namespace {
 
-constexpr std::int64_t kColumns = 2 * kLanes;  // rows of the matrix at a time: a pair of vectors
-// Of the depth at a time: a pair's numbers (24 KB) and a tile's rows (10 KB) stay in the first
-// cache.
-constexpr std::int64_t kDepth = 192;
-constexpr std::int64_t kBlockRows = 8 * LtfmRows::kTileRows;  // their features stay in the second
-
 std::size_t size_of(std::int64_t count) {
   return static_cast<std::size_t>(count);
 }
-
-// c[rows][kColumns] (+)= a[rows][depth] b[depth][kColumns]
-struct Tile {
-  const float* a = nullptr;
-  std::int64_t a_step = 0, depth = 0;
-  const float* b = nullptr;
-  const float* start = nullptr;  // what the sums begin with, one per column; null: with c
-  float* c = nullptr;
-};
-using TileOf = void (*)(const Tile&);
-
-void plain_tile(const Tile& t, std::int64_t rows) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    float sums[kColumns];
-    float* c = t.c + row * kColumns;
-    std::copy_n(t.start ? t.start : c, kColumns, sums);
-    for (std::int64_t k = 0; k < t.depth; ++k) {
-      const float x = t.a[row * t.a_step + k];
-      for (std::int64_t j = 0; j < kColumns; ++j) sums[j] += x * t.b[k * kColumns + j];
-    }
-    std::copy_n(sums, kColumns, c);
-  }
+std::int64_t up_to(std::int64_t size, std::int64_t whole) {
+  return (size + whole - 1) / whole * whole;
 }
 
-#if defined(__x86_64__)
-
-// Rows 3 g, 3 g + 1, 3 g + 2 are addressed from one pointer and the step, so that 14 rows need five
-// pointers; the compiler must not make 14 of them again, for which there are no registers.
-#define LOOKTWICE_KEEP(pointer) asm volatile("" : "+r"(pointer))
-
-template <int kRows>
-LOOKTWICE_X86_512 void tile_512(const Tile& t) {
-  constexpr int kGroups = (kRows + 2) / 3;
-  __m512 sums[kRows][2];
-#pragma GCC unroll 14
-  for (int r = 0; r < kRows; ++r) {
-    const float* from = t.start ? t.start : t.c + r * kColumns;
-    sums[r][0] = _mm512_loadu_ps(from);
-    sums[r][1] = _mm512_loadu_ps(from + kLanes);
-  }
-  const std::int64_t step = t.a_step;
-  const float* a[kGroups];
-#pragma GCC unroll 5
-  for (int g = 0; g < kGroups; ++g) a[g] = t.a + 3 * g * step;
-  const float* b = t.b;
-  const std::int64_t ahead = t.depth * kColumns;  // what the next tiles read as b lies behind it
-  for (std::int64_t k = 0; k < t.depth; ++k) {
-    const __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + kLanes);
-    _mm_prefetch(reinterpret_cast<const char*>(b + ahead), _MM_HINT_T1);
-    _mm_prefetch(reinterpret_cast<const char*>(b + ahead + kLanes), _MM_HINT_T1);
-    b += kColumns;
-#pragma GCC unroll 14
-    for (int r = 0; r < kRows; ++r) {
-      const __m512 x = _mm512_set1_ps(a[r / 3][r % 3 * step]);
-      sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
-      sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
-    }
-#pragma GCC unroll 5
-    for (int g = 0; g < kGroups; ++g) {
-      ++a[g];
-      LOOKTWICE_KEEP(a[g]);
-    }
-  }
-#pragma GCC unroll 14
-  for (int r = 0; r < kRows; ++r) {
-    _mm512_storeu_ps(t.c + r * kColumns, sums[r][0]);
-    _mm512_storeu_ps(t.c + r * kColumns + kLanes, sums[r][1]);
-  }
+// Features that are laid out at a time stay in the second cache, while a level's matrix, which does
+// not, streams past them.
+std::int64_t block_rows_of(std::int64_t step) {
+  constexpr std::int64_t kBlockWords = (1 << 20) / 4;
+  return std::max<std::int64_t>(1, kBlockWords / step / LtfmRows::kTileRows) * LtfmRows::kTileRows;
 }
 
-// One vector of sixteen after the other: there are 16 registers of eight.
-template <int kRows>
-LOOKTWICE_X86_FMA void tile_256(const Tile& t) {
-  for (std::int64_t half = 0; half < kColumns; half += kLanes) {
-    __m256 sums[kRows][2];
-    float* c = t.c + half;
-#pragma GCC unroll 6
-    for (int r = 0; r < kRows; ++r) {
-      const float* from = t.start ? t.start + half : c + r * kColumns;
-      sums[r][0] = _mm256_loadu_ps(from);
-      sums[r][1] = _mm256_loadu_ps(from + kHalf);
-    }
-    const float *a = t.a, *b = t.b + half;
-    const std::int64_t step = t.a_step;
-    for (std::int64_t k = 0; k < t.depth; ++k) {
-      const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + kHalf);
-      b += kColumns;
-#pragma GCC unroll 6
-      for (int r = 0; r < kRows; ++r) {
-        const __m256 x = _mm256_broadcast_ss(a + r * step);
-        sums[r][0] = _mm256_fmadd_ps(x, b0, sums[r][0]);
-        sums[r][1] = _mm256_fmadd_ps(x, b1, sums[r][1]);
-      }
-      ++a;
-    }
-#pragma GCC unroll 6
-    for (int r = 0; r < kRows; ++r) {
-      _mm256_storeu_ps(c + r * kColumns, sums[r][0]);
-      _mm256_storeu_ps(c + r * kColumns + kHalf, sums[r][1]);
-    }
-  }
-}
+// Features come from memory, row after row, and the machine itself does not look beyond a page.
+constexpr std::size_t kRowsAhead = 4;
 
-constexpr TileOf k512[] = {tile_512<1>,  tile_512<2>,  tile_512<3>,  tile_512<4>, tile_512<5>,
-                           tile_512<6>,  tile_512<7>,  tile_512<8>,  tile_512<9>, tile_512<10>,
-                           tile_512<11>, tile_512<12>, tile_512<13>, tile_512<14>};
-constexpr TileOf k256[] = {tile_256<1>, tile_256<2>, tile_256<3>,
-                           tile_256<4>, tile_256<5>, tile_256<6>};
-
-#endif
-
-void tiles(Vectors vectors, Tile tile, std::int64_t rows) {
-#if defined(__x86_64__)
-  if (vectors != Vectors::plain) {
-    const TileOf* of = vectors == Vectors::avx512 ? k512 : k256;
-    const std::int64_t most = vectors == Vectors::avx512 ? std::ssize(k512) : std::ssize(k256);
-    // Tiles of like height: one of 14 rows and one of 1 would cost almost two of 14.
-    for (std::int64_t count = (rows + most - 1) / most; count > 0; --count) {
-      const std::int64_t own = (rows + count - 1) / count;
-      of[own - 1](tile);
-      tile.a += own * tile.a_step;
-      tile.c += own * kColumns;
-      rows -= own;
-    }
-    return;
-  }
-#else
-  (void)vectors;
-#endif
-  plain_tile(tile, rows);
-}
-
-// A row's sums over columns, sixteen of each, until all columns have been seen.
-struct Sums {
-  Lanes norm, dot;
-};
+// A row's sums over columns, sixteen of |e|^2 and sixteen of e . difference.
+constexpr std::int64_t kSums = 2 * kLanes;
 
 LOOKTWICE_INLINE void add_columns(const float* c, std::int64_t rows, const float* difference,
-                                  Sums* sums) {
-  Lanes p[2], e;
+                                  float* sums) {
+  Lanes p[2], e, norm, dot;
   load(difference, p[0]);
   load(difference + kLanes, p[1]);
-  for (std::int64_t row = 0; row < rows; ++row, c += kColumns)
+  for (std::int64_t row = 0; row < rows; ++row, c += kColumns, sums += kSums) {
+    load(sums, norm);
+    load(sums + kLanes, dot);
     for (int half = 0; half < 2; ++half) {
       load(c + half * kLanes, e);
-      add_product(e, e, sums[row].norm);
-      add_product(e, p[half], sums[row].dot);
+      add_product(e, e, norm);
+      add_product(e, p[half], dot);
     }
+    store(norm, sums);
+    store(dot, sums + kLanes);
+  }
 }
+void add_columns_plain(const float* c, std::int64_t rows, const float* difference, float* sums) {
+  add_columns(c, rows, difference, sums);
+}
+#ifdef LOOKTWICE_X86
 LOOKTWICE_X86_AVX2 void add_columns_avx2(const float* c, std::int64_t rows, const float* difference,
-                                         Sums* sums) {
+                                         float* sums) {
   add_columns(c, rows, difference, sums);
 }
-void add_columns_plain(const float* c, std::int64_t rows, const float* difference, Sums* sums) {
-  add_columns(c, rows, difference, sums);
+LOOKTWICE_AVX512 void add_columns_avx512(const float* c, std::int64_t rows, const float* difference,
+                                         float* sums) {
+  const __m512 p0 = _mm512_loadu_ps(difference), p1 = _mm512_loadu_ps(difference + kLanes);
+  for (std::int64_t row = 0; row < rows; ++row, c += kColumns, sums += kSums) {
+    const __m512 e0 = _mm512_loadu_ps(c), e1 = _mm512_loadu_ps(c + kLanes);
+    const __m512 norm = _mm512_fmadd_ps(e0, e0, _mm512_loadu_ps(sums));
+    const __m512 dot = _mm512_fmadd_ps(e0, p0, _mm512_loadu_ps(sums + kLanes));
+    _mm512_storeu_ps(sums, _mm512_fmadd_ps(e1, e1, norm));
+    _mm512_storeu_ps(sums + kLanes, _mm512_fmadd_ps(e1, p1, dot));
+  }
+}
+#endif
+auto add_columns_of(Isa isa) {
+#ifdef LOOKTWICE_X86
+  if (isa >= Isa::avx512) return add_columns_avx512;
+  if (isa == Isa::avx2) return add_columns_avx2;
+#else
+  (void)isa;
+#endif
+  return add_columns_plain;
+}
+
+float sum_of(const float* sums) {
+  Lanes lanes;
+  load(sums, lanes);
+  return sum_of(lanes);
 }
 
 template <class Element>
@@ -214,47 +117,29 @@ void widen(const void* from, Number number, std::int64_t count, float* to) {
     as(static_cast<const F16*>(from));
 }
 
-// From row to row of widened features: an odd number of cache lines, so that the rows of a tile do
-// not share the same places of the cache.
-std::int64_t step_of(std::int64_t hidden) {
-  const std::int64_t lines = (hidden + kLanes - 1) / kLanes;
-  return (lines | 1) * kLanes;
-}
-
-std::int64_t columns_of(std::int64_t dims) {
-  return (dims + kColumns - 1) / kColumns * kColumns;
-}
-
 }  // namespace
 
-void AlignedFloats::Free::operator()(float* values) const {
-  std::free(values);
-}
-
-AlignedFloats::AlignedFloats(std::size_t count) : size_(count) {
-  constexpr std::size_t kLine = 64;
-  const std::size_t bytes = (std::max<std::size_t>(count, 1) * 4 + kLine - 1) / kLine * kLine;
-  values_.reset(static_cast<float*>(std::aligned_alloc(kLine, bytes)));
-  if (!values_) throw std::bad_alloc();
-}
-
 LtfmRows::LtfmRows(const void* weight, Number number, const float* bias, std::int64_t dims,
-                   std::int64_t hidden, Vectors vectors)
-    : dims_(dims), hidden_(hidden), vectors_(vectors) {
-  const std::int64_t columns = columns_of(dims);
-  bias_ = AlignedFloats(size_of(columns));
-  std::fill_n(bias_.data(), columns, 0.0f);
-  if (bias) std::copy_n(bias, dims, bias_.data());
-  AlignedFloats rows(size_of(kColumns * hidden));
+                   std::int64_t hidden, Number features, Isa isa)
+    : dims_(dims), hidden_(hidden), features_(features), isa_(isa) {
+  if (isa == Isa::amx) {
+    word_ = Word::pair;
+    planes_ = features == Number::f32 ? 3 : 2;
+    x_planes_ = features == Number::f32 ? 3 : features == Number::f16 ? 2 : 1;
+  }
+  const std::int64_t columns = up_to(dims, kColumns);
+  bias_ = Words(columns);
+  if (bias) std::copy_n(bias, dims, bias_.floats());
+  Words rows(kColumns * hidden);
   const auto rows_of = [&](std::int64_t begin) {
     const std::int64_t count = std::min(kColumns, dims - begin);
     widen(static_cast<const std::byte*>(weight) + size_of(begin * hidden) * bytes_of(number),
-          number, count * hidden, rows.data());
-    std::fill_n(rows.data() + count * hidden, (kColumns - count) * hidden, 0.0f);
+          number, count * hidden, rows.floats());
+    std::fill_n(rows.floats() + count * hidden, (kColumns - count) * hidden, 0.0f);
   };
   const auto is_zero = [&](std::int64_t k) {
     for (std::int64_t j = 0; j < kColumns; ++j)
-      if (rows.data()[j * hidden + k] != 0) return false;
+      if (rows.floats()[j * hidden + k] != 0) return false;
     return true;
   };
   std::int64_t all = 0;
@@ -262,60 +147,123 @@ LtfmRows::LtfmRows(const void* weight, Number number, const float* bias, std::in
     rows_of(begin);
     Pair pair{.begin = all};
     while (pair.first < hidden && is_zero(pair.first)) ++pair.first;
-    all += (hidden - pair.first) * kColumns;
+    if (word_ == Word::pair) pair.first -= pair.first % (2 * kPairStep);
+    products_ += (hidden - pair.first) * kColumns;
+    all += depth_from(pair.first) * planes_ * kColumns;
     pairs_.push_back(pair);
   }
-  // Behind the end lies what is fetched ahead and never used.
-  packed_ = AlignedFloats(size_of(all));
+  packed_ = Words(all);
   for (std::size_t i = 0; i < pairs_.size(); ++i) {
     rows_of(static_cast<std::int64_t>(i) * kColumns);
-    float* to = packed_.data() + pairs_[i].begin;
-    for (std::int64_t k = pairs_[i].first; k < hidden; ++k)
-      for (std::int64_t j = 0; j < kColumns; ++j) *to++ = rows.data()[j * hidden + k];
+    const auto [first, begin] = pairs_[i];
+    float* to = packed_.floats() + begin;
+    if (word_ == Word::pair) {
+      for (std::int64_t panel = 0; panel < 2; ++panel)
+        to_pair_panel(rows.floats() + panel * kPanel * hidden + first, hidden, kPanel,
+                      hidden - first, planes_, unit_step(planes_), to + panel * planes_ * kUnit);
+      continue;
+    }
+    for (std::int64_t k = first; k < hidden; ++k)
+      for (std::int64_t j = 0; j < kColumns; ++j) *to++ = rows.floats()[j * hidden + k];
   }
+}
+
+// Words of the depth, of one plane.
+std::int64_t LtfmRows::depth_from(std::int64_t first) const {
+  return word_ == Word::pair ? up_to((hidden_ - first + 1) / 2, kPairStep) : hidden_ - first;
 }
 
 std::int64_t LtfmRows::products_per_row() const {
-  return static_cast<std::int64_t>(packed_.size());
+  return products_;
 }
 
-void LtfmRows::add(const void* features, Number number, std::int64_t rows, const float* prompts,
-                   const How& how, float* map, AlignedFloats& room) const {
-  const std::int64_t step = step_of(hidden_), columns = columns_of(dims_);
-  const std::int64_t most = std::min(rows, kBlockRows);
-  const std::int64_t wanted = columns + most * (step + kColumns);
-  if (room.size() < size_of(wanted)) room = AlignedFloats(size_of(wanted));
-  float* const difference = room.data();
+// As factors of a product, at row_step(x_planes_ * depth_from(0)).
+void LtfmRows::lay_out(const std::byte* features, std::int64_t rows, float* to) const {
+  const std::int64_t plane = depth_from(0), step = row_step(x_planes_ * plane);
+  const std::size_t row_bytes = size_of(hidden_) * bytes_of(features_);
+  for (std::int64_t row = 0; row < rows; ++row, features += row_bytes, to += step) {
+    for (std::size_t at = 0; at < row_bytes; at += 64)
+      __builtin_prefetch(features + kRowsAhead * row_bytes + at, 0, 3);
+    if (word_ != Word::pair) {
+      widen(features, features_, hidden_, to);
+    } else if (features_ == Number::bf16) {  // neighbours are pairs already
+      std::memcpy(to, features, row_bytes);
+    } else if (features_ == Number::f32) {
+      to_pairs(reinterpret_cast<const float*>(features), hidden_, x_planes_, plane, to);
+    } else {
+      constexpr std::int64_t kSome = 256;
+      float wide[kSome];
+      for (std::int64_t k = 0; k < hidden_; k += kSome) {
+        const std::int64_t count = std::min(kSome, hidden_ - k);
+        widen(features + size_of(k) * 2, features_, count, wide);
+        to_pairs(wide, count, x_planes_, plane, to + k / 2);
+      }
+    }
+  }
+}
+
+// c[rows][kColumns] = bias + x times the pair's rows of the matrix.
+void LtfmRows::multiply(const Pair& pair, const float* x, const float* bias, std::int64_t rows,
+                        float* c) const {
+  const bool units = word_ == Word::pair;
+  const std::int64_t x_plane = depth_from(0), depth = depth_from(pair.first);
+  // With vectors a pair of panels (24 KB) and a tile's rows stay in the first cache; matrix units
+  // read both from the second as fast as they multiply, and sums had best stay in registers.
+  const std::int64_t stretch = units ? 1024 : 192;
+  const std::int64_t step = units ? unit_step(planes_) / kPairStep : kColumns;
+  std::int64_t k = 0;
+  do {  // once at least: a pair of zeros leaves the bias
+    const std::int64_t some = std::min(stretch, depth - k);
+    tiles(isa_, word_,
+          {.a = x + (units ? pair.first / 2 : pair.first) + k,
+           .a_step = row_step(x_planes_ * x_plane),
+           .b = packed_.floats() + pair.begin + k * step,
+           .b_step = kColumns,
+           .b_panel = kPanel,
+           .depth = some,
+           .ahead = some * step,
+           .c = c,
+           .c_step = kColumns,
+           .start = k == 0 ? bias : nullptr,
+           .a_planes = x_planes_,
+           .a_plane = x_plane,
+           .b_planes = planes_},
+          rows);
+    k += some;
+  } while (k < depth);
+}
+
+void LtfmRows::add(const void* features, std::int64_t rows, const float* prompts, const How& how,
+                   float* map, Words& room) const {
+  const std::int64_t step = row_step(x_planes_ * depth_from(0)), columns = up_to(dims_, kColumns);
+  const std::int64_t most = std::min(rows, block_rows_of(step));
+  const std::int64_t wanted = columns + most * (step + kColumns + kSums);
+  if (room.size() < wanted) room = Words(wanted);
+  float* const difference = room.floats();
   float* const c = difference + columns;
-  float* const x = c + most * kColumns;
+  float* const sums = c + most * kColumns;
+  float* const x = sums + most * kSums;
   prompt_difference(prompts, dims_, how.selected, how.scale, difference);
   std::fill(difference + dims_, difference + columns, 0.0f);
-  const auto add_to_sums = has_avx2() ? add_columns_avx2 : add_columns_plain;
-  Sums sums[kBlockRows];
+  // What follows a row up to whole units of the depth; another level may have left numbers there.
+  if (word_ == Word::pair && hidden_ % (2 * kPairStep) != 0) std::fill_n(x, most * step, 0.0f);
+  const auto add_to_sums = add_columns_of(isa_);
+  const std::size_t row_bytes = size_of(hidden_) * bytes_of(features_);
   const auto* from = static_cast<const std::byte*>(features);
   for (std::int64_t row = 0; row < rows;) {
-    const std::int64_t count = std::min(kBlockRows, rows - row);
-    for (std::int64_t i = 0; i < count; ++i, from += size_of(hidden_) * bytes_of(number))
-      widen(from, number, hidden_, x + i * step);
-    std::fill_n(sums, count, Sums{});
+    const std::int64_t count = std::min(most, rows - row);
+    lay_out(from, count, x);
+    from += size_of(count) * row_bytes;
+    std::fill_n(sums, count * kSums, 0.0f);
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       const auto column = static_cast<std::int64_t>(i) * kColumns;
-      const float* b = packed_.data() + pairs_[i].begin;
-      const float* start = bias_.data() + column;
-      std::int64_t k = pairs_[i].first;
-      do {  // once at least: a pair of zeros leaves the bias
-        const std::int64_t depth = std::min(kDepth, hidden_ - k);
-        tiles(vectors_,
-              {.a = x + k, .a_step = step, .depth = depth, .b = b, .start = start, .c = c}, count);
-        start = nullptr;
-        b += depth * kColumns;
-        k += depth;
-      } while (k < hidden_);
+      multiply(pairs_[i], x, bias_.floats() + column, count, c);
       add_to_sums(c, count, difference + column, sums);
     }
-    for (std::int64_t i = 0; i < count; ++i, ++row)
-      map[row] +=
-          how.share / (1.0f + std::exp(sum_of(sums[i].dot) / std::sqrt(sum_of(sums[i].norm))));
+    for (std::int64_t i = 0; i < count; ++i, ++row) {
+      const float norm = sum_of(sums + i * kSums), dot = sum_of(sums + i * kSums + kLanes);
+      map[row] += how.share / (1.0f + std::exp(dot / std::sqrt(norm)));
+    }
   }
 }
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "adapters/kernels/device.h"
+#include "adapters/kernels/isa.h"
 #include "adapters/kernels/lanes.h"
-#include "adapters/kernels/vectors.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -254,35 +254,35 @@ LOOKTWICE_WIDE void attend_tile_wide(const TokenSelect& shape, const Element* fe
 #endif
 
 template <class Element>
-auto pool_of(Vectors vectors) {
+auto pool_of(Isa isa) {
 #if defined(__x86_64__)
-  if (vectors == Vectors::avx512) return pool_tile_wide<Element>;
+  if (isa >= Isa::avx512) return pool_tile_wide<Element>;
 #endif
-  return vectors == Vectors::plain ? pool_tile_plain<Element> : pool_tile_avx2<Element>;
+  return isa == Isa::plain ? pool_tile_plain<Element> : pool_tile_avx2<Element>;
 }
 template <class Element>
-auto attend_of(Vectors vectors) {
+auto attend_of(Isa isa) {
 #if defined(__x86_64__)
-  if (vectors == Vectors::avx512) return attend_tile_wide<Element>;
+  if (isa >= Isa::avx512) return attend_tile_wide<Element>;
 #endif
-  return vectors == Vectors::plain ? attend_tile_plain<Element> : attend_tile_avx2<Element>;
+  return isa == Isa::plain ? attend_tile_plain<Element> : attend_tile_avx2<Element>;
 }
 
 template <class Element>
-void pool_tiles(Vectors vectors, const TokenSelect& shape, const Element* features,
-                const float* map, float* query, float* pooled) {
+void pool_tiles(Isa isa, const TokenSelect& shape, const Element* features, const float* map,
+                float* query, float* pooled) {
   const std::ptrdiff_t tokens = std::ptrdiff_t{shape.grid} * shape.grid;
-  const auto pool = pool_of<Element>(vectors);
+  const auto pool = pool_of<Element>(isa);
   for (std::ptrdiff_t tile = 0; tile < shape.tiles; ++tile)
     pool(shape, features + tile * tokens * shape.dims, map + tile * tokens,
          query + tile * kWindows * shape.dims, pooled + tile * kWindows);
 }
 
 template <class Element>
-void attend_tiles(Vectors vectors, const TokenSelect& shape, const Element* features,
-                  const float* query, float* token) {
+void attend_tiles(Isa isa, const TokenSelect& shape, const Element* features, const float* query,
+                  float* token) {
   const std::ptrdiff_t tokens = std::ptrdiff_t{shape.grid} * shape.grid;
-  const auto attend = attend_of<Element>(vectors);
+  const auto attend = attend_of<Element>(isa);
   for (std::ptrdiff_t tile = 0; tile < shape.tiles; ++tile)
     attend(shape, features + tile * tokens * shape.dims, query + tile * kWindows * shape.dims,
            token + tile * kWindows * shape.dims);
@@ -303,34 +303,34 @@ bool checked(const TokenSelect& shape, Stream stream) {
 
 }  // namespace
 
-void token_pool_by(Vectors vectors, const TokenSelect& shape, const void* features,
-                   const float* map, float* query, float* pooled) {
+void token_pool_by(Isa isa, const TokenSelect& shape, const void* features, const float* map,
+                   float* query, float* pooled) {
   if (shape.number == Number::f32)
-    pool_tiles(vectors, shape, static_cast<const F32*>(features), map, query, pooled);
+    pool_tiles(isa, shape, static_cast<const F32*>(features), map, query, pooled);
   else if (shape.number == Number::bf16)
-    pool_tiles(vectors, shape, static_cast<const Bf16*>(features), map, query, pooled);
+    pool_tiles(isa, shape, static_cast<const Bf16*>(features), map, query, pooled);
   else
-    pool_tiles(vectors, shape, static_cast<const F16*>(features), map, query, pooled);
+    pool_tiles(isa, shape, static_cast<const F16*>(features), map, query, pooled);
 }
 
-void token_attend_by(Vectors vectors, const TokenSelect& shape, const void* features,
-                     const float* query, float* token) {
+void token_attend_by(Isa isa, const TokenSelect& shape, const void* features, const float* query,
+                     float* token) {
   if (shape.number == Number::f32)
-    attend_tiles(vectors, shape, static_cast<const F32*>(features), query, token);
+    attend_tiles(isa, shape, static_cast<const F32*>(features), query, token);
   else if (shape.number == Number::bf16)
-    attend_tiles(vectors, shape, static_cast<const Bf16*>(features), query, token);
+    attend_tiles(isa, shape, static_cast<const Bf16*>(features), query, token);
   else
-    attend_tiles(vectors, shape, static_cast<const F16*>(features), query, token);
+    attend_tiles(isa, shape, static_cast<const F16*>(features), query, token);
 }
 
 void token_pool_cpu(const TokenSelect& shape, const void* features, const float* map, float* query,
                     float* pooled) {
-  token_pool_by(best_vectors(), shape, features, map, query, pooled);
+  token_pool_by(best_isa(), shape, features, map, query, pooled);
 }
 
 void token_attend_cpu(const TokenSelect& shape, const void* features, const float* query,
                       float* token) {
-  token_attend_by(best_vectors(), shape, features, query, token);
+  token_attend_by(best_isa(), shape, features, query, token);
 }
 
 void token_pool(const TokenSelect& shape, const void* features, const float* map, float* query,

@@ -12,9 +12,9 @@
 // infinite, as released. Source: anomaly_expert.py; arXiv 2502.07601, equations 6 to 9.
 #pragma once
 
+#include "adapters/kernels/isa.h"
 #include "adapters/kernels/number.h"
 #include "adapters/kernels/stream.h"
-#include "adapters/kernels/vectors.h"
 
 namespace looktwice::kernels {
 
@@ -50,10 +50,10 @@ void token_pool_cpu(const TokenSelect& shape, const void* features, const float*
 void token_attend_cpu(const TokenSelect& shape, const void* features, const float* query,
                       float* token);
 // The two above by vectors that this machine has, for tests; _cpu takes the best.
-void token_pool_by(Vectors vectors, const TokenSelect& shape, const void* features,
-                   const float* map, float* query, float* pooled);
-void token_attend_by(Vectors vectors, const TokenSelect& shape, const void* features,
-                     const float* query, float* token);
+void token_pool_by(Isa isa, const TokenSelect& shape, const void* features, const float* map,
+                   float* query, float* pooled);
+void token_attend_by(Isa isa, const TokenSelect& shape, const void* features, const float* query,
+                     float* token);
 // CUDA build only.
 void token_pool_cuda(const TokenSelect& shape, const void* features, const float* map, float* query,
                      float* pooled, Stream stream);

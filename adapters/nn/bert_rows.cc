@@ -106,7 +106,7 @@ void BertRows::compute(std::span<const std::int32_t> ids, std::span<const std::i
     const FactorRows factors = factor_rows(from, step, rows, size, factors_, isa_, room.factors);
     panels.times(factors.x, factors.step, rows, to, to_step);
   };
-  const bool halves = word_for(factors_, isa_) == Word::halves;
+  const bool halves = layout_of(factors_, isa_).word == Word::halves;
   embed(ids, lengths, x, room.step);
   for (int i = 0; i < layers; ++i) {
     const Layer& layer = layers_[static_cast<std::size_t>(i)];

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "adapters/kernels/turn.h"
 #include "adapters/nn/lanes.h"
 #include "adapters/nn/panels.h"
 
@@ -56,38 +57,6 @@ LOOKTWICE_AVX512 inline __m512 sixteen(const c10::Half* w) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
 }
 
-// Rows to columns, in four steps of pairs: of one lane, of two, of four, of eight.
-LOOKTWICE_AVX512 inline void turn(__m512 (&r)[16]) {
-  __m512 t[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4)
-#pragma GCC unroll 2
-    for (int j = 0; j < 2; ++j) {
-      const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
-      r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-      r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-    }
-    // r[4 g + j]: in its quarter q the numbers 4 q + j of the rows 4 g to 4 g + 3.
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    const __m512 even01 = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88),
-                 odd01 = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xDD),
-                 even23 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88),
-                 odd23 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xDD);
-    t[j] = _mm512_shuffle_f32x4(even01, even23, 0x88);
-    t[8 + j] = _mm512_shuffle_f32x4(even01, even23, 0xDD);
-    t[4 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
-    t[12 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0xDD);
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; ++i) r[i] = t[i];
-}
-
 template <class Weight>
 LOOKTWICE_AVX512 std::int64_t pack_blocks(const Stretch& s) {
   const Weight* from = static_cast<const Weight*>(s.weight) + s.o * s.in + s.k;
@@ -97,7 +66,7 @@ LOOKTWICE_AVX512 std::int64_t pack_blocks(const Stretch& s) {
 #pragma GCC unroll 16
     for (int o = 0; o < 16; ++o)
       block[o] = o < s.count ? sixteen(from + o * s.in + k) : _mm512_setzero_ps();
-    turn(block);
+    kernels::turn(block);
 #pragma GCC unroll 16
     for (int o = 0; o < 16; ++o) _mm512_storeu_ps(s.to + (k + o) * kPanel, block[o]);
   }

@@ -37,7 +37,7 @@ Siglip::Siglip(Loading& loading, const std::string& prefix, const SiglipShape& s
     : shape_(shape), type_(loading.type()) {
   // In fp32 LibTorch's own products are faster still (123 to 141 against 113 GFLOP/s, one thread).
   by_rows_ = loading.device().is_cpu() && type_ != at::kFloat &&
-             !(type_ == at::kBFloat16 && multiplies_bf16_tiles());
+             !(type_ == at::kBFloat16 && best_isa() == Isa::amx);
   compute_ = by_rows_ ? at::kFloat : type_;
   const auto& [hidden, heads, mlp, blocks, image, patch, eps] = shape;
   if (hidden < 1 || heads < 1 || hidden % heads != 0 || mlp < 1 || blocks < 2 || blocks > 1000 ||

@@ -12,21 +12,20 @@
 namespace looktwice::kernels {
 namespace {
 
-std::vector<float> map_by(Vectors vectors, const LtfmFusedCase& own,
-                          const LtfmFusedProblem& problem, std::size_t rows_at_once) {
+std::vector<float> map_by(Isa isa, const LtfmFusedCase& own, const LtfmFusedProblem& problem,
+                          std::size_t rows_at_once) {
   const LtfmFused& shape = own.shape;
   std::vector<float> map(problem.rows);
-  AlignedFloats room;
+  Words room;
   for (int level = 0; level < shape.levels; ++level) {
     const auto at = static_cast<std::size_t>(level);
     const LtfmRows rows(problem.weights[at].data(), shape.number,
                         own.bias ? problem.biases[at].data() : nullptr, shape.dims, shape.hidden,
-                        vectors);
+                        shape.number, isa);
     for (std::size_t first = 0; first < problem.rows; first += rows_at_once) {
       const std::size_t count = std::min(rows_at_once, problem.rows - first);
       const std::size_t row_bytes = static_cast<std::size_t>(shape.hidden) * bytes_of(shape.number);
-      rows.add(problem.features[at].data() + first * row_bytes, shape.number,
-               static_cast<std::int64_t>(count),
+      rows.add(problem.features[at].data() + first * row_bytes, static_cast<std::int64_t>(count),
                problem.prompts.data() + 2 * std::ptrdiff_t{level} * shape.dims,
                {.selected = shape.selected,
                 .scale = shape.scale,
@@ -41,11 +40,11 @@ TEST(LtfmRows, EachVectorCodeEqualsTheReference) {
   for (const LtfmFusedCase& own : ltfm_fused_cases()) {
     const LtfmFusedProblem problem = problem_of(own);
     const std::vector<float> expected = map_of(own, problem, ltfm_fused_ref);
-    for (const Vectors vectors : vectors_here()) {
-      const std::vector<float> map = map_by(vectors, own, problem, problem.rows);
+    for (const Isa isa : isas_here()) {
+      const std::vector<float> map = map_by(isa, own, problem, problem.rows);
       for (std::size_t i = 0; i < map.size(); ++i)
         ASSERT_NEAR(map[i], expected[i], tolerance_of(own))
-            << name_of(vectors) << " " << name_of(own) << " row " << i;
+            << name_of(isa) << " " << name_of(own) << " row " << i;
     }
   }
 }
@@ -54,11 +53,11 @@ TEST(LtfmRows, ARowHasTheSameBitsWhateverRowsAreBesideIt) {
   for (const std::size_t at : {5u, 12u, 22u}) {
     const LtfmFusedCase own = ltfm_fused_cases()[at];
     const LtfmFusedProblem problem = problem_of(own);
-    for (const Vectors vectors : vectors_here()) {
-      const std::vector<float> all = map_by(vectors, own, problem, problem.rows);
+    for (const Isa isa : isas_here()) {
+      const std::vector<float> all = map_by(isa, own, problem, problem.rows);
       for (const std::size_t rows_at_once : {1u, 13u, 14u, 113u})
-        ASSERT_EQ(map_by(vectors, own, problem, rows_at_once), all)
-            << name_of(vectors) << " " << name_of(own) << " in shares of " << rows_at_once;
+        ASSERT_EQ(map_by(isa, own, problem, rows_at_once), all)
+            << name_of(isa) << " " << name_of(own) << " in shares of " << rows_at_once;
     }
   }
 }
@@ -69,10 +68,10 @@ TEST(LtfmRows, LongRowsEqualTheReference) {
   own.shape = {.tiles = 1, .tokens = 131, .hidden = 1024, .dims = 64};
   const LtfmFusedProblem problem = problem_of(own);
   const std::vector<float> expected = map_of(own, problem, ltfm_fused_ref);
-  for (const Vectors vectors : vectors_here()) {
-    const std::vector<float> map = map_by(vectors, own, problem, problem.rows);
+  for (const Isa isa : isas_here()) {
+    const std::vector<float> map = map_by(isa, own, problem, problem.rows);
     for (std::size_t i = 0; i < map.size(); ++i)
-      ASSERT_NEAR(map[i], expected[i], tolerance_of(own)) << name_of(vectors) << " row " << i;
+      ASSERT_NEAR(map[i], expected[i], tolerance_of(own)) << name_of(isa) << " row " << i;
   }
 }
 
@@ -85,24 +84,24 @@ TEST(LtfmRows, ZerosAtTheLeftCostNothingAndChangeNothing) {
   for (std::size_t d = 0; d < 70; ++d) std::fill_n(weight.begin() + 80 * d, d, 0.0f);
   std::fill(weight.begin() + 64 * 80, weight.end(), 0.0f);  // the last rows: all of them zeros
   std::memcpy(problem.weights[0].data(), weight.data(), weight.size() * 4);
-  const LtfmRows rows(weight.data(), Number::f32, nullptr, 70, 80);
+  const LtfmRows rows(weight.data(), Number::f32, nullptr, 70, 80, Number::f32, Isa::plain);
   EXPECT_EQ(rows.products_per_row(), 32 * 80 + 32 * (80 - 32));
   const std::vector<float> expected = map_of(own, problem, ltfm_fused_ref);
-  for (const Vectors vectors : vectors_here()) {
-    const std::vector<float> map = map_by(vectors, own, problem, problem.rows);
+  for (const Isa isa : isas_here()) {
+    const std::vector<float> map = map_by(isa, own, problem, problem.rows);
     for (std::size_t i = 0; i < map.size(); ++i)
-      ASSERT_NEAR(map[i], expected[i], tolerance_of(own)) << name_of(vectors) << " row " << i;
+      ASSERT_NEAR(map[i], expected[i], tolerance_of(own)) << name_of(isa) << " row " << i;
   }
 }
 
 TEST(LtfmRows, AFeatureOfZerosHasNoDirection) {
   const std::vector<float> features = {0, 0}, weight = {1, 0, 0, 1}, prompts = {1, 0, 0, 1};
-  AlignedFloats room;
-  for (const Vectors vectors : vectors_here()) {
+  Words room;
+  for (const Isa isa : isas_here()) {
     float map = 0;
-    LtfmRows(weight.data(), Number::f32, nullptr, 2, 2, vectors)
-        .add(features.data(), Number::f32, 1, prompts.data(), {}, &map, room);
-    EXPECT_TRUE(std::isnan(map)) << name_of(vectors);
+    LtfmRows(weight.data(), Number::f32, nullptr, 2, 2, Number::f32, isa)
+        .add(features.data(), 1, prompts.data(), {}, &map, room);
+    EXPECT_TRUE(std::isnan(map)) << name_of(isa);
   }
 }
 

@@ -101,13 +101,13 @@ TEST(TokenSelect, EachVectorCodeEqualsTheReference) {
                    expected.pooled.data());
     token_attend_ref(own.shape, problem.features.data(), problem.query.data(),
                      expected.token.data());
-    for (const Vectors vectors : vectors_here()) {
+    for (const Isa isa : isas_here()) {
       Selected got = room_for(own.shape);
-      token_pool_by(vectors, own.shape, problem.features.data(), problem.map.data(),
-                    got.query.data(), got.pooled.data());
-      token_attend_by(vectors, own.shape, problem.features.data(), problem.query.data(),
+      token_pool_by(isa, own.shape, problem.features.data(), problem.map.data(), got.query.data(),
+                    got.pooled.data());
+      token_attend_by(isa, own.shape, problem.features.data(), problem.query.data(),
                       got.token.data());
-      const std::string name = name_of(own) + " " + name_of(vectors);
+      const std::string name = name_of(own) + " " + name_of(isa);
       expect_near(got.query, expected.query, tolerance_of(own), name + " query");
       expect_near(got.pooled, expected.pooled, tolerance_of(own), name + " pooled");
       expect_near(got.token, expected.token, tolerance_of(own), name + " token");

@@ -34,7 +34,7 @@ Words as_rows(const std::vector<float>& x, std::int64_t rows, std::int64_t size)
 // Bound of one number of a product: sums of `in` products of fp32, and in fp16 sums of 64.
 double bound_of(std::int64_t in, Factors factors, Isa isa) {
   const double fp32 = 1.2e-7 * static_cast<double>(in) + 1e-6;
-  if (word_for(factors, isa) != Word::halves) return 4 * fp32;
+  if (layout_of(factors, isa).word != Word::halves) return 4 * fp32;
   // Two roundings to 11 bits of each product of size 1, and the growing sums; the reference rounds
   // to 8 bits instead.
   return 4 * (4e-3 + 5e-4) * std::sqrt(static_cast<double>(in)) + 4e-3 + fp32;
