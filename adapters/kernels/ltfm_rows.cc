@@ -125,7 +125,7 @@ LtfmRows::LtfmRows(const void* weight, Number number, const float* bias, std::in
   if (isa == Isa::amx) {
     word_ = Word::pair;
     planes_ = features == Number::f32 ? 3 : 2;
-    x_planes_ = features == Number::f32 ? 3 : features == Number::f16 ? 2 : 1;
+    x_planes_ = planes_of(features);
   }
   const std::int64_t columns = up_to(dims, kColumns);
   bias_ = Words(columns);
@@ -159,7 +159,7 @@ LtfmRows::LtfmRows(const void* weight, Number number, const float* bias, std::in
     float* to = packed_.floats() + begin;
     if (word_ == Word::pair) {
       for (std::int64_t panel = 0; panel < 2; ++panel)
-        to_pair_panel(rows.floats() + panel * kPanel * hidden + first, hidden, kPanel,
+        to_pair_panel(rows.floats() + panel * kPanel * hidden + first, Number::f32, hidden, kPanel,
                       hidden - first, planes_, unit_step(planes_), to + panel * planes_ * kUnit);
       continue;
     }

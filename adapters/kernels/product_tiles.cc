@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "adapters/kernels/lanes.h"
 #include "adapters/kernels/turn.h"
 
 #ifdef LOOKTWICE_X86
@@ -335,10 +336,18 @@ void unit_tiles(const Tile& t, std::int64_t rows) {
 }
 
 // What is there of sixteen numbers, zeros behind.
-LOOKTWICE_AVX512 inline __m512 some(const float* x, std::int64_t count) {
-  if (count >= kPanel) return _mm512_loadu_ps(x);
-  if (count <= 0) return _mm512_setzero_ps();
-  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1), x);
+__mmask16 mask_of(std::int64_t count) {
+  return static_cast<__mmask16>(count >= kPanel ? 0xFFFF : count <= 0 ? 0 : (1U << count) - 1);
+}
+LOOKTWICE_AVX512 inline __m512 some(const F32* x, std::int64_t count) {
+  return _mm512_maskz_loadu_ps(mask_of(count), x);
+}
+LOOKTWICE_AVX512 inline __m512 some(const Bf16* x, std::int64_t count) {
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask_of(count), x));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+LOOKTWICE_AVX512 inline __m512 some(const F16* x, std::int64_t count) {
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask_of(count), x));
 }
 
 // Planes of sixteen numbers and the sixteen behind them: pairs of neighbours.
@@ -359,7 +368,7 @@ LOOKTWICE_AVX512_BF16 inline __m512 high_floats(__m512i pairs) {  // numbers 16 
   return _mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_maskz_extracti64x4_epi64(0xF, pairs, 1)), 16));
 }
-LOOKTWICE_AVX512_BF16 inline PairPlanes planes_of(__m512 first, __m512 second, int planes) {
+LOOKTWICE_AVX512_BF16 inline PairPlanes pairs_of(__m512 first, __m512 second, int planes) {
   PairPlanes made = {};
   made.high = (__m512i)_mm512_cvtne2ps_pbh(second, first);
   if (planes == 1) return made;
@@ -371,6 +380,31 @@ LOOKTWICE_AVX512_BF16 inline PairPlanes planes_of(__m512 first, __m512 second, i
   second = rest_of(second, high_floats(made.middle));
   made.low = (__m512i)_mm512_cvtne2ps_pbh(second, first);
   return made;
+}
+
+template <class Element>
+LOOKTWICE_AVX512_BF16 void pack_pairs(const Element* x, std::int64_t x_step, std::int64_t columns,
+                                      std::int64_t count, int planes, std::int64_t step,
+                                      float* to) {
+  for (std::int64_t i = 0; i < count; i += 2 * kPanel, to += step) {
+    __m512 blocks[3][16];
+#pragma GCC unroll 16
+    for (std::int64_t column = 0; column < kPanel; ++column) {
+      const Element* from = x + std::min(column, columns) * x_step + i;
+      const std::int64_t here = column < columns ? count - i : 0;
+      const PairPlanes made =
+          pairs_of(some(from, here), some(from + kPanel, here - kPanel), planes);
+      blocks[0][column] = _mm512_castsi512_ps(made.high);
+      blocks[1][column] = _mm512_castsi512_ps(made.middle);
+      blocks[2][column] = _mm512_castsi512_ps(made.low);
+    }
+    for (int plane = 0; plane < planes; ++plane) {
+      turn(blocks[plane]);
+#pragma GCC unroll 16
+      for (std::int64_t k = 0; k < kPairStep; ++k)
+        _mm512_storeu_ps(to + plane * kUnit + k * kPanel, blocks[plane][k]);
+    }
+  }
 }
 
 #endif
@@ -423,9 +457,10 @@ void tiles(Isa isa, Word word, Tile tile, std::int64_t rows) {
 
 LOOKTWICE_AVX512_BF16 void to_pairs(const float* x, std::int64_t count, int planes,
                                     std::int64_t step, float* to) {
+  const auto* from = reinterpret_cast<const F32*>(x);
   for (std::int64_t i = 0; i < count; i += 2 * kPanel, to += kPanel) {
     const PairPlanes made =
-        planes_of(some(x + i, count - i), some(x + i + kPanel, count - i - kPanel), planes);
+        pairs_of(some(from + i, count - i), some(from + i + kPanel, count - i - kPanel), planes);
     _mm512_storeu_si512(to, made.high);
     if (planes > 1) _mm512_storeu_si512(to + step, made.middle);
     if (planes > 2) _mm512_storeu_si512(to + 2 * step, made.low);
@@ -433,40 +468,33 @@ LOOKTWICE_AVX512_BF16 void to_pairs(const float* x, std::int64_t count, int plan
 }
 
 LOOKTWICE_AVX512 void to_halves(const float* x, std::int64_t count, float* to) {
+  const auto* from = reinterpret_cast<const F32*>(x);
   for (std::int64_t i = 0; i < count; i += kPanel) {
     const __m512i half = _mm512_maskz_cvtepu16_epi32(
-        0xFFFF, _mm512_maskz_cvtps_ph(0xFFFF, some(x + i, count - i), _MM_FROUND_TO_NEAREST_INT));
+        0xFFFF,
+        _mm512_maskz_cvtps_ph(0xFFFF, some(from + i, count - i), _MM_FROUND_TO_NEAREST_INT));
     _mm512_storeu_si512(to + i, _mm512_or_si512(half, _mm512_maskz_slli_epi32(0xFFFF, half, 16)));
   }
 }
 
-LOOKTWICE_AVX512_BF16 void to_pair_panel(const float* x, std::int64_t x_step, std::int64_t columns,
-                                         std::int64_t count, int planes, std::int64_t step,
-                                         float* to) {
-  for (std::int64_t i = 0; i < count; i += 2 * kPanel, to += step) {
-    __m512 blocks[3][16];
-    for (std::int64_t column = 0; column < kPanel; ++column) {
-      const float* from = x + column * x_step + i;
-      const std::int64_t here = column < columns ? count - i : 0;
-      const PairPlanes made =
-          planes_of(some(from, here), some(from + kPanel, here - kPanel), planes);
-      blocks[0][column] = _mm512_castsi512_ps(made.high);
-      blocks[1][column] = _mm512_castsi512_ps(made.middle);
-      blocks[2][column] = _mm512_castsi512_ps(made.low);
-    }
-    for (int plane = 0; plane < planes; ++plane) {
-      turn(blocks[plane]);
-      for (std::int64_t k = 0; k < kPairStep; ++k)
-        _mm512_storeu_ps(to + plane * kUnit + k * kPanel, blocks[plane][k]);
-    }
-  }
+void to_pair_panel(const void* x, Number number, std::int64_t x_step, std::int64_t columns,
+                   std::int64_t count, int planes, std::int64_t step, float* to) {
+  const auto pack = [&]<class Element>(const Element* own) {
+    pack_pairs(own, x_step, columns, count, planes, step, to);
+  };
+  if (number == Number::f32)
+    pack(static_cast<const F32*>(x));
+  else if (number == Number::bf16)
+    pack(static_cast<const Bf16*>(x));
+  else
+    pack(static_cast<const F16*>(x));
 }
 
 #else
 
 void to_pairs(const float*, std::int64_t, int, std::int64_t, float*) {}
 void to_halves(const float*, std::int64_t, float*) {}
-void to_pair_panel(const float*, std::int64_t, std::int64_t, std::int64_t, int, std::int64_t,
+void to_pair_panel(const void*, Number, std::int64_t, std::int64_t, std::int64_t, int, std::int64_t,
                    float*) {}
 
 #endif

@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "adapters/kernels/isa.h"
+#include "adapters/kernels/number.h"
 
 namespace looktwice::kernels {
 
@@ -85,10 +86,14 @@ constexpr std::int64_t unit_step(int planes) {
 void to_pairs(const float* x, std::int64_t count, int planes, std::int64_t step, float* to);
 // x[count] as halves, zeros up to a whole kPanel; Isa::avx512 and above.
 void to_halves(const float* x, std::int64_t count, float* to);
-// Sixteen rows x[columns][x_step] of `count` numbers (columns beyond are zero) as one panel of
-// pairs, depth up to a whole kPairStep: kUnit words of each plane, `step` from one kPairStep to the
+// `columns` rows of x (at most kPanel, x_step numbers apart) of `count` numbers as one panel of
+// pairs, zeros beyond: kUnit words of each plane, `step` from one kPairStep of the depth to the
 // next; Isa::avx512_bf16 and above.
-void to_pair_panel(const float* x, std::int64_t x_step, std::int64_t columns, std::int64_t count,
-                   int planes, std::int64_t step, float* to);
+void to_pair_panel(const void* x, Number number, std::int64_t x_step, std::int64_t columns,
+                   std::int64_t count, int planes, std::int64_t step, float* to);
+// Planes that hold a number whole.
+constexpr int planes_of(Number number) {
+  return number == Number::f32 ? 3 : number == Number::f16 ? 2 : 1;
+}
 
 }  // namespace looktwice::kernels

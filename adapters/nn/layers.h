@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "adapters/nn/factors.h"
 #include "adapters/nn/loading.h"
 #include "adapters/nn/row_products.h"
 
@@ -32,5 +33,11 @@ LayerNorm layer_norm(Loading& loading, const std::string& name, std::int64_t siz
 // contiguous.
 WeightBits bits_of(at::ScalarType type);
 RowMatrix matrix_of(const Linear& linear, float* y = nullptr);
+// Of a model that computes in `type`.
+Factors factors_of(at::ScalarType type);
+// Many rows x [rows][in] on the CPU in fp32, weights as narrow as they are: by own products where
+// this machine has matrix units; else weights become fp32, in `room` (kept from call to call, since
+// fresh memory costs as much as what is done in it), for LibTorch's.
+at::Tensor many_rows(const at::Tensor& x, const Linear& linear, Factors factors, at::Tensor& room);
 
 }  // namespace looktwice::nn

@@ -54,7 +54,8 @@ Panels::Panels(const float* weight, const float* bias, std::int64_t out, std::in
       float* own = to + second * panel;
       if (pairs) {
         const std::int64_t here = std::clamp<std::int64_t>(out - column, 0, kPanel);
-        kernels::to_pair_panel(weight + std::min(column, out) * in, in, here, in, layout_.planes,
+        kernels::to_pair_panel(weight + std::min(column, out) * in, kernels::Number::f32, in, here,
+                               in, layout_.planes,
                                units ? kernels::unit_step(layout_.planes) : kernels::kUnit, own);
         continue;
       }

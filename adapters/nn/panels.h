@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/kernels/product_tiles.h"
+#include "adapters/nn/factors.h"
 #include "adapters/nn/isa.h"
 
 namespace looktwice::nn {
@@ -21,12 +22,10 @@ using kernels::tiles;
 using kernels::Word;
 using kernels::Words;
 
-// How precise the factors of a product are. bf16: at least that, in what this processor multiplies
-// fastest: bf16 in matrix units, fp16 (more digits, less range; sums of 64 products in fp16, of
-// those in fp32), pairs of bf16, or bf16 in floats. All other sums are fp32.
-enum class Factors : std::uint8_t { fp32, bf16 };
-
-// How factors lie in memory; planes: of Word::pair, see product_tiles.h.
+// How factors lie in memory; planes: of Word::pair, see product_tiles.h. fp32 are floats, or in
+// matrix units three bf16. bf16 are that in matrix units; elsewhere fp16 (more digits, less range;
+// sums of 64 products in fp16, of those in fp32), pairs of bf16, or bf16 in floats. All other sums
+// are fp32.
 struct Layout {
   Word word = Word::one;
   int planes = 1;

@@ -37,22 +37,17 @@ struct Place {
   Turn own(const Turn& turn) const { return {own(turn.cos), own(turn.sin)}; }
 };
 
-// Room for one matrix in fp32; the same for all of a call, since fresh memory costs as much as what
-// is done in it.
-using Scratch = Tensor;
+// What the products of a call share.
+struct Scratch {
+  Factors factors = Factors::fp32;
+  Tensor room = {};
+};
 
 // x [n, in] in the compute type. Narrow weights on the CPU are widened, which loses nothing.
 Tensor product(const Tensor& x, const Linear& linear, Scratch& scratch) {
   const Tensor& weight = linear.weight;
-  if (weight.scalar_type() == x.scalar_type() && (!x.is_cpu() || x.size(0) > kFewRows))
-    return at::linear(x, weight, linear.bias);
-  if (x.size(0) > kFewRows) {
-    if (!scratch.defined() || scratch.numel() < weight.numel())
-      scratch = at::empty({weight.numel()}, x.options());
-    widen(weight.const_data_ptr(), bits_of(weight.scalar_type()), weight.numel(),
-          scratch.mutable_data_ptr<float>());
-    return at::linear(x, scratch.narrow(0, 0, weight.numel()).view(weight.sizes()), linear.bias);
-  }
+  if (!x.is_cpu()) return at::linear(x, weight, linear.bias);
+  if (x.size(0) > kFewRows) return many_rows(x, linear, scratch.factors, scratch.room);
   const Tensor rows = x.contiguous();
   Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
   row_products(rows.const_data_ptr<float>(), x.size(0), weight.size(1),
@@ -238,6 +233,7 @@ void KvCache::reserve(std::int64_t room) {
 struct Qwen2::Parts {
   Qwen2Config config;
   std::int64_t used_rows = 0;
+  Factors factors = Factors::fp32;
   std::vector<Stage> stages;
   std::vector<Place> placed;  // the stages, never none
   Tensor embedding, head, norm;
@@ -323,7 +319,7 @@ struct Qwen2::Parts {
     Tensor x = embeds;
     for (const Place& place : placed) {
       const Turn turned = place.own(everywhere);
-      Scratch scratch;
+      Scratch scratch{.factors = factors};
       x = place.own(x);
       for (auto i = static_cast<std::size_t>(place.stage.first);
            i < static_cast<std::size_t>(place.stage.end); ++i) {
@@ -348,7 +344,7 @@ struct Qwen2::Parts {
   // One more token each through the layers of one place, x [texts, hidden]; on a GPU.
   Tensor next_by_tensors(std::span<KvCache* const> texts, Tensor x, const Turn& turned,
                          const Stage& stage) const {
-    Scratch scratch;
+    Scratch scratch{.factors = factors};
     for (auto i = static_cast<std::size_t>(stage.first); i < static_cast<std::size_t>(stage.end);
          ++i) {
       const Layer& layer = layers[i];
@@ -429,6 +425,7 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows,
   const c10::InferenceMode inference;
   Parts& parts = *parts_;
   parts.config = config;
+  parts.factors = factors_of(loading.type());
   if (stages.empty()) stages = {{.device = loading.device(), .first = 0, .end = config.layers}};
   LOOKTWICE_CHECK(stages.back().end == config.layers);
   for (const Stage& stage : stages)
@@ -592,7 +589,7 @@ Tensor Qwen2::decode(std::span<KvCache* const> texts, std::span<const std::int32
 Tensor Qwen2::logits(const Tensor& hidden) const {
   const c10::InferenceMode inference;
   const Tensor rows = parts_->head_place.own(hidden.dim() == 1 ? hidden.unsqueeze(0) : hidden);
-  Scratch scratch;
+  Scratch scratch{.factors = parts_->factors};
   const Tensor scores =
       product(rows, {.weight = parts_->head}, scratch).to(at::Device(at::kCPU), at::kFloat);
   return hidden.dim() == 1 ? scores.squeeze(0) : scores;

@@ -40,11 +40,6 @@ bool on_cpu(const Tensor& x) {
   return x.is_cpu();
 }
 
-// Many rows: narrow weights become fp32 on the CPU, which costs little beside the product.
-Tensor product(const Tensor& x, const Linear& linear) {
-  return at::linear(x, linear.weight.to(x.scalar_type()), linear.bias);
-}
-
 Tensor rms_norm(const Tensor& x, const Tensor& weight) {
   if (on_cpu(x)) {
     const Tensor rows = x.contiguous();
@@ -180,7 +175,7 @@ Qwen25VlVision::Walk Qwen25VlVision::walk_of(PatchRows grid) const {
 }
 
 Qwen25VlVision::Qwen25VlVision(Loading& loading, Qwen25VlVisionConfig config)
-    : config_(std::move(config)) {
+    : config_(std::move(config)), factors_(factors_of(loading.type())) {
   const c10::InferenceMode inference;
   const at::ScalarType compute = loading.device().is_cpu() ? at::kFloat : loading.type();
   const std::int64_t hidden = config_.hidden;
@@ -222,6 +217,12 @@ Qwen25VlVision::Qwen25VlVision(Loading& loading, Qwen25VlVisionConfig config)
   is_full_.resize(static_cast<std::size_t>(config_.depth));
   for (const std::int64_t block : config_.full_blocks)
     is_full_[static_cast<std::size_t>(block)] = true;
+}
+
+Tensor Qwen25VlVision::product(const Tensor& x, const Linear& linear) const {
+  if (!on_cpu(x)) return at::linear(x, linear.weight, linear.bias);
+  Tensor room;
+  return many_rows(x, linear, factors_, room);
 }
 
 Tensor Qwen25VlVision::attended(const Block& block, const Tensor& x, const Walk& walk,

@@ -80,9 +80,11 @@ class Qwen25VlVision {
   };
   struct Walk;
   Walk walk_of(PatchRows grid) const;
+  at::Tensor product(const at::Tensor& x, const Linear& linear) const;
   at::Tensor attended(const Block& block, const at::Tensor& x, const Walk& walk, bool full) const;
 
   Qwen25VlVisionConfig config_;
+  Factors factors_ = Factors::fp32;
   Linear patch_, merge_up_, merge_down_;
   at::Tensor merge_norm_;
   std::vector<Block> blocks_;

@@ -23,21 +23,13 @@ Linear joined(const Linear& a, const Linear& b, const Linear& c) {
           .bias = at::cat({a.bias, b.bias, c.bias})};
 }
 
-// y[rows][out] = x W^T + b, or with `add` y += it. x, y contiguous fp32 on the CPU.
-void product(const at::Tensor& x, const Linear& linear, at::Tensor& y, bool add = false,
-             Then then = Then::nothing) {
-  const std::int64_t in = linear.weight.size(1);
-  many_row_products(x.const_data_ptr<float>(), x.numel() / in, in,
-                    matrix_of(linear, y.mutable_data_ptr<float>()), add, then);
-}
-
 }  // namespace
 
 Siglip::Siglip(Loading& loading, const std::string& prefix, const SiglipShape& shape)
     : shape_(shape), type_(loading.type()) {
-  // In fp32 LibTorch's own products are faster still (123 to 141 against 113 GFLOP/s, one thread).
-  by_rows_ = loading.device().is_cpu() && type_ != at::kFloat &&
-             !(type_ == at::kBFloat16 && best_isa() == Isa::amx);
+  // In fp32 LibTorch's own products are faster where there are no matrix units (123 to 141 against
+  // 113 GFLOP/s, one thread).
+  by_rows_ = loading.device().is_cpu() && (type_ != at::kFloat || best_isa() == Isa::amx);
   compute_ = by_rows_ ? at::kFloat : type_;
   const auto& [hidden, heads, mlp, blocks, image, patch, eps] = shape;
   if (hidden < 1 || heads < 1 || hidden % heads != 0 || mlp < 1 || blocks < 2 || blocks > 1000 ||
@@ -50,14 +42,18 @@ Siglip::Siglip(Loading& loading, const std::string& prefix, const SiglipShape& s
   const auto vector = [&](const std::string& name, const weights::Shape& size) {
     return loading.take(name, size, compute_);
   };
-  patch_.weight = loading.take(embeddings + "patch_embedding.weight", {hidden, 3, patch, patch});
+  const auto matrix_named = [&](const std::string& name, const weights::Shape& size) {
+    const std::string weight = name + ".weight";
+    return by_rows_ ? loading.take_narrow(weight, size) : loading.take(weight, size);
+  };
+  patch_.weight = matrix_named(embeddings + "patch_embedding", {hidden, 3, patch, patch});
   if (patch_.weight.defined()) patch_.weight = patch_.weight.reshape({hidden, 3 * patch * patch});
   patch_.bias = vector(embeddings + "patch_embedding.bias", {hidden});
   position_ = vector(embeddings + "position_embedding.weight", {shape.tokens(), hidden});
   for (std::int64_t i = 0; i + 1 < blocks; ++i) {
     const std::string block = prefix + "encoder.layers." + std::to_string(i) + ".";
     const auto product_of = [&](const std::string& name, std::int64_t out, std::int64_t in) {
-      return Linear{.weight = loading.take(block + name + ".weight", {out, in}),
+      return Linear{.weight = matrix_named(block + name, {out, in}),
                     .bias = vector(block + name + ".bias", {out})};
     };
     const auto norm_of = [&](const std::string& name) {
@@ -93,8 +89,15 @@ at::Tensor Siglip::patches(const at::Tensor& pixels) const {
                              .reshape({tiles, grid * grid, 3 * patch * patch});
   if (!by_rows_) return patch_(cut);
   at::Tensor made = at::empty({tiles, grid * grid, shape_.hidden}, cut.options());
-  product(cut, patch_, made);
+  products(cut, {matrix_of(patch_, made.mutable_data_ptr<float>())});
   return made;
+}
+
+// For each matrix y[rows][out] = x W^T + b, or y += it. x contiguous fp32 on the CPU.
+void Siglip::products(const at::Tensor& x, std::initializer_list<RowMatrix> matrices,
+                      Finish finish) const {
+  many_row_products(x.const_data_ptr<float>(), x.numel() / x.size(-1), x.size(-1), matrices,
+                    factors_of(type_), finish);
 }
 
 // q, k, v [tiles][heads][tokens][hidden / heads] -> [tiles][tokens][hidden]
@@ -115,17 +118,16 @@ void Siglip::through_by_tensors(const Block& block, at::Tensor& x) const {
 
 void Siglip::through_by_rows(const Block& block, at::Tensor& x, Room& room) const {
   const std::int64_t heads = shape_.heads;
-  at::Tensor normed = block.norm1(x);
-  const auto parts = [&](const Linear& linear, at::Tensor& y) {
-    product(normed, linear, y);
+  const auto into = [](const Linear& linear, at::Tensor& y) {
+    return matrix_of(linear, y.mutable_data_ptr<float>());
+  };
+  products(block.norm1(x), {into(block.q, room.q), into(block.k, room.k), into(block.v, room.v)});
+  const auto parts = [&](const at::Tensor& y) {
     return y.view({x.size(0), x.size(1), heads, shape_.hidden / heads}).transpose(1, 2);
   };
-  const at::Tensor q = parts(block.q, room.q), k = parts(block.k, room.k),
-                   v = parts(block.v, room.v);
-  product(mixed(q, k, v), block.out, x, true);
-  normed = block.norm2(x);
-  product(normed, block.up, room.up, false, Then::gelu);
-  product(room.up, block.down, x, true);
+  products(mixed(parts(room.q), parts(room.k), parts(room.v)), {into(block.out, x)}, {.add = true});
+  products(block.norm2(x), {into(block.up, room.up)}, {.then = Then::gelu});
+  products(room.up, {into(block.down, x)}, {.add = true});
 }
 
 SiglipFeatures Siglip::features(const at::Tensor& pixels, std::span<const int> levels) const {

@@ -9,12 +9,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "adapters/nn/layers.h"
 #include "adapters/nn/loading.h"
+#include "adapters/nn/many_rows.h"
 
 namespace looktwice::nn {
 
@@ -53,6 +55,8 @@ class Siglip {
   struct Room {  // of what lives within a block, the same for all
     at::Tensor q, k, v, up;
   };
+  void products(const at::Tensor& x, std::initializer_list<RowMatrix> matrices,
+                Finish finish = {}) const;
   at::Tensor patches(const at::Tensor& pixels) const;
   at::Tensor mixed(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
   void through_by_tensors(const Block& block, at::Tensor& x) const;

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "adapters/nn/device.h"
@@ -44,24 +45,29 @@ struct Case {
     for (const float value : normal_numbers(shape.out * shape.in, draw))
       weight.push_back(static_cast<Weight>(value));
   }
-  std::vector<float> fast(WeightBits bits, bool with_bias, bool add, Then then, Isa isa) const {
+  std::vector<float> fast(WeightBits bits, bool with_bias, bool add, Then then, Isa isa,
+                          Factors factors = Factors::fp32) const {
     std::vector<float> y = before;
     many_row_products(x.data(), shape.rows, shape.in,
-                      {.weight = weight.data(),
-                       .bits = bits,
-                       .bias = with_bias ? bias.data() : nullptr,
-                       .out = shape.out,
-                       .y = y.data()},
-                      add, then, isa);
+                      {{{.weight = weight.data(),
+                         .bits = bits,
+                         .bias = with_bias ? bias.data() : nullptr,
+                         .out = shape.out,
+                         .y = y.data()}}},
+                      factors, {add, then}, isa);
     return y;
   }
   // In double, one number after the other.
-  double slow(std::int64_t row, std::int64_t o, bool with_bias, bool add) const {
+  double slow(std::int64_t row, std::int64_t o, bool with_bias, bool add,
+              bool rounded = false) const {
     const auto at = [](std::int64_t i) { return static_cast<std::size_t>(i); };
     double sum = with_bias ? double{bias[at(o)]} : 0.0;
     if (add) sum += double{before[at(row * shape.out + o)]};
+    const auto factor = [&](float value) {
+      return rounded ? static_cast<float>(c10::BFloat16(value)) : value;
+    };
     for (std::int64_t i = 0; i < shape.in; ++i)
-      sum += double{x[at(row * shape.in + i)]} *
+      sum += double{factor(x[at(row * shape.in + i)])} *
              double{static_cast<float>(weight[at(o * shape.in + i)])};
     return sum;
   }
@@ -79,13 +85,16 @@ void expect_equal_to_the_slow_way(WeightBits bits) {
     for (const Isa isa : isas_here())
       for (const bool with_bias : {false, true})
         for (const bool add : {false, true})
-          for (const Then then : {Then::nothing, Then::gelu}) {
-            const std::vector<float> y = own.fast(bits, with_bias, add, then, isa);
+          for (const auto& [then, factors] : {std::pair{Then::nothing, Factors::fp32},
+                                              {Then::gelu, Factors::fp32},
+                                              {Then::gelu, Factors::bf16}}) {
+            const bool rounded = factors == Factors::bf16 && isa == Isa::amx;
+            const std::vector<float> y = own.fast(bits, with_bias, add, then, isa, factors);
             // Sums of `in` products of size 1, in another order; the gelu's slope is below 1.13.
             const double bound = 4 * 1.2e-7 * static_cast<double>(shape.in) + 2e-6;
             for (std::int64_t row = 0; row < shape.rows; ++row)
               for (std::int64_t o = 0; o < shape.out; ++o) {
-                const double sum = own.slow(row, o, with_bias, add);
+                const double sum = own.slow(row, o, with_bias, add, rounded);
                 ASSERT_NEAR(y[static_cast<std::size_t>(row * shape.out + o)],
                             then == Then::gelu ? gelu(sum) : sum, bound)
                     << "rows " << shape.rows << ", out " << shape.out << ", in " << shape.in
@@ -129,7 +138,8 @@ TEST(ManyRows, GeluOfLargeNumbersIsThemOrNothing) {
   const float x[] = {-1e30f, -200, -10, 10, 200, 1e30f}, weight[] = {1};
   for (const Isa isa : isas_here()) {
     float y[6];
-    many_row_products(x, 6, 1, {.weight = weight, .out = 1, .y = y}, false, Then::gelu, isa);
+    many_row_products(x, 6, 1, {{{.weight = weight, .out = 1, .y = y}}}, Factors::fp32,
+                      {.then = Then::gelu}, isa);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(std::abs(y[i]), 0) << x[i];
     for (int i = 3; i < 6; ++i) EXPECT_EQ(y[i], x[i]);
   }
