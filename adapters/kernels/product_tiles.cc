@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <type_traits>
 
 #include "adapters/kernels/lanes.h"
 #include "adapters/kernels/turn.h"
@@ -382,12 +383,28 @@ LOOKTWICE_AVX512_BF16 inline PairPlanes pairs_of(__m512 first, __m512 second, in
   return made;
 }
 
+// Sixteen words of a column each; the planes of pairs, turned.
+LOOKTWICE_AVX512 inline void put_unit(__m512 (&block)[16], float* to) {
+  turn(block);
+#pragma GCC unroll 16
+  for (std::int64_t k = 0; k < kPairStep; ++k) _mm512_storeu_ps(to + k * kPanel, block[k]);
+}
+
 template <class Element>
 LOOKTWICE_AVX512_BF16 void pack_pairs(const Element* x, std::int64_t x_step, std::int64_t columns,
                                       std::int64_t count, int planes, std::int64_t step,
                                       float* to) {
-  for (std::int64_t i = 0; i < count; i += 2 * kPanel, to += step) {
+  constexpr std::int64_t kSome = 2 * kPanel;
+  for (std::int64_t i = 0; i < count; i += kSome, to += step) {
     __m512 blocks[3][16];
+    if constexpr (std::is_same_v<Element, Bf16>)
+      if (planes == 1 && columns == kPanel && count - i >= kSome) {  // neighbours are pairs already
+#pragma GCC unroll 16
+        for (std::int64_t column = 0; column < kPanel; ++column)
+          blocks[0][column] = _mm512_loadu_ps(x + column * x_step + i);
+        put_unit(blocks[0], to);
+        continue;
+      }
 #pragma GCC unroll 16
     for (std::int64_t column = 0; column < kPanel; ++column) {
       const Element* from = x + std::min(column, columns) * x_step + i;
@@ -398,12 +415,7 @@ LOOKTWICE_AVX512_BF16 void pack_pairs(const Element* x, std::int64_t x_step, std
       blocks[1][column] = _mm512_castsi512_ps(made.middle);
       blocks[2][column] = _mm512_castsi512_ps(made.low);
     }
-    for (int plane = 0; plane < planes; ++plane) {
-      turn(blocks[plane]);
-#pragma GCC unroll 16
-      for (std::int64_t k = 0; k < kPairStep; ++k)
-        _mm512_storeu_ps(to + plane * kUnit + k * kPanel, blocks[plane][k]);
-    }
+    for (int plane = 0; plane < planes; ++plane) put_unit(blocks[plane], to + plane * kUnit);
   }
 }
 
@@ -415,11 +427,11 @@ void Words::Free::operator()(float* words) const {
   std::free(words);
 }
 
-Words::Words(std::int64_t count) : size_(count) {
+Words::Words(std::int64_t count, bool zeros) : size_(count) {
   const std::int64_t bytes = up_to(std::max<std::int64_t>(count, 1), kLine) * 4;
   auto* words = static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>(bytes)));
   if (!words) throw std::bad_alloc();
-  std::memset(words, 0, static_cast<std::size_t>(bytes));
+  if (zeros) std::memset(words, 0, static_cast<std::size_t>(bytes));
   words_.reset(words);
 }
 

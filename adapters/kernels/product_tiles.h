@@ -27,11 +27,11 @@ inline constexpr std::int64_t kPanel = 16, kColumns = 2 * kPanel;
 // fp16, in rows twice the same, in panels two columns, whose sums of 64 products are fp16, too.
 enum class Word : std::uint8_t { one, pair, halves };
 
-// Memory for `count` words of 4 bytes, at a cache line, all zero.
+// Memory for `count` words of 4 bytes, at a cache line, all zero unless it is to be written first.
 class Words {
  public:
   Words() = default;
-  explicit Words(std::int64_t count);
+  explicit Words(std::int64_t count, bool zeros = true);
   float* floats() { return words_.get(); }
   const float* floats() const { return words_.get(); }
   std::int64_t size() const { return size_; }

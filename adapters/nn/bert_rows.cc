@@ -83,11 +83,14 @@ void BertRows::attend_all(std::span<const std::int64_t> lengths, Room& room) con
                 bias[head];
         }
     }
+    const float* qkv = room.qkv.floats() + begin * room.qkv_step;
     attend({.heads = weights_.heads,
             .width = weights_.hidden / weights_.heads,
             .length = length,
-            .qkv = room.qkv.floats() + begin * room.qkv_step,
-            .qkv_step = room.qkv_step,
+            .q = qkv,
+            .k = qkv + weights_.hidden,
+            .v = qkv + 2 * weights_.hidden,
+            .step = room.qkv_step,
             .bias = weights_.relative ? room.relative.data() : nullptr,
             .out = room.mixed.floats() + begin * room.step,
             .out_step = room.step},

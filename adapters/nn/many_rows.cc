@@ -212,7 +212,7 @@ void make(const Part& part, Words& panels, Words& edge) {
   const std::int64_t pair_words =
       x.units ? count_of(stretch, 2 * kernels::kPairStep) * kernels::unit_step(planes)
               : kColumns * stretch;
-  if (panels.size() < part.pairs * pair_words) panels = Words(part.pairs * pair_words);
+  if (panels.size() < part.pairs * pair_words) panels = Words(part.pairs * pair_words, false);
   const auto columns_of = [&](std::int64_t pair) {
     return std::min(kColumns, out - (part.first + pair) * kColumns);
   };
@@ -321,7 +321,7 @@ void many_row_products(const float* x, std::int64_t rows, std::int64_t in,
   const int planes = factors == Factors::fp32 ? 3 : 1;
   const std::int64_t plane = count_of(in, 2 * kernels::kPairStep) * kernels::kPairStep;
   const std::int64_t step = row_step(planes * plane);
-  Words room(std::min(rows, kSlab) * step);
+  Words room(std::min(rows, kSlab) * step, false);
   for (std::int64_t row = 0; row < rows; row += kSlab) {
     const std::int64_t count = std::min(kSlab, rows - row);
     constexpr std::int64_t kGrain = 32;

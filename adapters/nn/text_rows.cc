@@ -178,9 +178,9 @@ LOOKTWICE_INLINE void softmax(float* scores, const float* bias, std::int64_t siz
   }
 }
 
-LOOKTWICE_INLINE void softmax_all(float* scores, std::int64_t step, const float* bias,
-                                  std::int64_t length, float scale) {
-  for (std::int64_t row = 0; row < length; ++row)
+LOOKTWICE_INLINE void softmax_all(float* scores, std::int64_t step, std::int64_t rows,
+                                  const float* bias, std::int64_t length, float scale) {
+  for (std::int64_t row = 0; row < rows; ++row)
     softmax(scores + row * step, bias ? bias + row * length : nullptr, length, scale);
 }
 
@@ -236,13 +236,13 @@ LOOKTWICE_AVX512 inline float across(__m512 x) {
   return _mm512_cvtss_f32(x);
 }
 
-LOOKTWICE_AVX512 void softmax_wide(float* scores, std::int64_t step, const float* bias,
-                                   std::int64_t length, float scale) {
+LOOKTWICE_AVX512 void softmax_wide(float* scores, std::int64_t step, std::int64_t rows,
+                                   const float* bias, std::int64_t length, float scale) {
   const std::int64_t whole = length / kLanes * kLanes;
   const auto rest = static_cast<__mmask16>((1U << (length - whole)) - 1);
   const __m512 least = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
   const __m512 scales = _mm512_set1_ps(scale);
-  for (std::int64_t row = 0; row < length; ++row, scores += step) {
+  for (std::int64_t row = 0; row < rows; ++row, scores += step) {
     const float* own = bias ? bias + row * length : nullptr;
     __m512 most = least;
     for (std::int64_t i = 0; i < length; i += kLanes) {
@@ -274,12 +274,12 @@ LOOKTWICE_AVX512 void softmax_wide(float* scores, std::int64_t step, const float
 #define LOOKTWICE_FOR_EACH_ISA(call) (void)isa, call
 #endif
 
-void softmax_rows(float* scores, std::int64_t step, const float* bias, std::int64_t length,
-                  float scale, Isa isa) {
+void softmax_rows(float* scores, std::int64_t step, std::int64_t rows, const float* bias,
+                  std::int64_t length, float scale, Isa isa) {
 #ifdef LOOKTWICE_X86
-  if (isa >= Isa::avx512) return softmax_wide(scores, step, bias, length, scale);
+  if (isa >= Isa::avx512) return softmax_wide(scores, step, rows, bias, length, scale);
 #endif
-  LOOKTWICE_FOR_EACH_ISA(softmax_all(scores, step, bias, length, scale));
+  LOOKTWICE_FOR_EACH_ISA(softmax_all(scores, step, rows, bias, length, scale));
 }
 
 LOOKTWICE_INLINE void finite_all(const float* x, std::int64_t step, std::int64_t rows,
@@ -335,59 +335,67 @@ bool finite_rows(const float* x, std::int64_t step, std::int64_t rows, std::int6
 
 void attend(const Attention& text, Isa isa, AttentionRoom& room) {
   static const Words none(kColumns);
-  const std::int64_t length = text.length, width = text.width, size = text.heads * width;
+  // Scores of so many tokens stay in the second cache; a pair of panels of so many values in the
+  // first.
+  constexpr std::int64_t kQueries = 128, kDepth = 192;
+  const std::int64_t length = text.length, width = text.width;
   const std::int64_t columns = (length + kColumns - 1) / kColumns * kColumns;
   const std::int64_t step = row_step(length);
   const std::int64_t wide = (width + kColumns - 1) / kColumns * kColumns;
   const bool in_place = wide == width;  // no head reaches into its neighbour's columns
+  const std::int64_t most = std::min(length, kQueries);
   grow(room.keys, columns * width);
-  grow(room.scores, length * step);
+  grow(room.scores, most * step);
   if (!in_place) {
     grow(room.values, length * wide);
-    grow(room.out, length * wide);
+    grow(room.out, most * wide);
     std::fill_n(room.values.floats(), length * wide, 0.0f);
   }
   // Columns beyond the text are of the text before; no score of theirs is read.
   for (std::int64_t head = 0; head < text.heads; ++head) {
-    const float* q = text.qkv + head * width;
-    const float *k = q + size, *v = k + size;
-    pack_rows(k, text.qkv_step, length, width, room.keys.floats());
-    for (std::int64_t column = 0; column < columns; column += kColumns)
-      tiles(isa, Word::one,
-            {.a = q,
-             .a_step = text.qkv_step,
-             .b = room.keys.floats() + column * width,
-             .b_panel = kPanel * width,
-             .depth = width,
-             .c = room.scores.floats() + column,
-             .c_step = step,
-             .start = none.floats()},
-            length);
-    softmax_rows(room.scores.floats(), step,
-                 text.bias ? text.bias + head * length * length : nullptr, length,
-                 1.0f / std::sqrt(static_cast<float>(width)), isa);
+    const float *q = text.q + head * width, *v = text.v + head * width;
+    pack_rows(text.k + head * width, text.step, length, width, room.keys.floats());
     if (!in_place)
       for (std::int64_t row = 0; row < length; ++row)
-        std::copy_n(v + row * text.qkv_step, width, room.values.floats() + row * wide);
+        std::copy_n(v + row * text.step, width, room.values.floats() + row * wide);
     const float* values = in_place ? v : room.values.floats();
-    float* out = in_place ? text.out + head * width : room.out.floats();
-    const std::int64_t v_step = in_place ? text.qkv_step : wide;
-    const std::int64_t out_step = in_place ? text.out_step : wide;
-    for (std::int64_t column = 0; column < wide; column += kColumns)
-      tiles(isa, Word::one,
-            {.a = room.scores.floats(),
-             .a_step = step,
-             .b = values + column,
-             .b_step = v_step,
-             .b_panel = kPanel,
-             .depth = length,
-             .c = out + column,
-             .c_step = out_step,
-             .start = none.floats()},
-            length);
-    if (!in_place)
-      for (std::int64_t row = 0; row < length; ++row)
-        std::copy_n(out + row * wide, width, text.out + row * text.out_step + head * width);
+    const std::int64_t v_step = in_place ? text.step : wide;
+    for (std::int64_t first = 0; first < length; first += kQueries) {
+      const std::int64_t rows = std::min(kQueries, length - first);
+      for (std::int64_t column = 0; column < columns; column += kColumns)
+        tiles(isa, Word::one,
+              {.a = q + first * text.step,
+               .a_step = text.step,
+               .b = room.keys.floats() + column * width,
+               .b_panel = kPanel * width,
+               .depth = width,
+               .c = room.scores.floats() + column,
+               .c_step = step,
+               .start = none.floats()},
+              rows);
+      softmax_rows(room.scores.floats(), step, rows,
+                   text.bias ? text.bias + (head * length + first) * length : nullptr, length,
+                   1.0f / std::sqrt(static_cast<float>(width)), isa);
+      float* own = text.out + first * text.out_step + head * width;
+      float* out = in_place ? own : room.out.floats();
+      const std::int64_t out_step = in_place ? text.out_step : wide;
+      for (std::int64_t column = 0; column < wide; column += kColumns)
+        for (std::int64_t k = 0; k < length; k += kDepth)
+          tiles(isa, Word::one,
+                {.a = room.scores.floats() + k,
+                 .a_step = step,
+                 .b = values + k * v_step + column,
+                 .b_step = v_step,
+                 .b_panel = kPanel,
+                 .depth = std::min(kDepth, length - k),
+                 .c = out + column,
+                 .c_step = out_step,
+                 .start = k == 0 ? none.floats() : nullptr},
+                rows);
+      if (!in_place)
+        for (std::int64_t row = 0; row < rows; ++row)
+          std::copy_n(out + row * wide, width, own + row * text.out_step);
+    }
   }
 }
 

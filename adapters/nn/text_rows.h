@@ -1,8 +1,8 @@
-// What an encoder of texts does between its matrix products, on the CPU: the sum with a layer norm,
-// GELU, and attention within one text. Rows are fp32; their columns beyond `size`, up to whole
-// pairs of panels, are zero and stay so. Not here: products with weights (panels.h), threads.
-// Sources: Ba et al. 2016 (layer norm); Hendrycks and Gimpel 2016 (GELU, by erf); Vaswani et al.
-// 2017.
+// What an encoder does between its matrix products, on the CPU: the sum with a layer norm, GELU,
+// and attention within one text (or of the patches of one picture). Rows are fp32; their columns
+// beyond `size`, up to whole pairs of panels, are zero and stay so. Not here: products with weights
+// (panels.h), threads. Sources: Ba et al. 2016 (layer norm); Hendrycks and Gimpel 2016 (GELU, by
+// erf); Vaswani et al. 2017.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +30,12 @@ struct AttentionRoom {
   Words keys = {}, values = {}, scores = {}, out = {};
 };
 
-// softmax(q k^T / sqrt(width) + bias) v for each head. qkv[length][qkv_step]: q, k and v, each
+// softmax(q k^T / sqrt(width) + bias) v for each head. q, k, v: [length][step], of which
 // [heads][width]; bias[heads][length][length] or nullptr; out[length][out_step].
 struct Attention {
   std::int64_t heads = 1, width = 1, length = 1;
-  const float* qkv = nullptr;
-  std::int64_t qkv_step = 0;
+  const float *q = nullptr, *k = nullptr, *v = nullptr;
+  std::int64_t step = 0;
   const float* bias = nullptr;
   float* out = nullptr;
   std::int64_t out_step = 0;

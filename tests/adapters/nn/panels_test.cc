@@ -169,8 +169,10 @@ void expect_attention(Isa isa, std::int64_t heads, std::int64_t width, std::int6
   attend({.heads = heads,
           .width = width,
           .length = length,
-          .qkv = rows.floats(),
-          .qkv_step = row_step(3 * size),
+          .q = rows.floats(),
+          .k = rows.floats() + size,
+          .v = rows.floats() + 2 * size,
+          .step = row_step(3 * size),
           .bias = with_bias ? bias.data() : nullptr,
           .out = out.floats(),
           .out_step = row_step(size)},
@@ -208,7 +210,7 @@ void expect_attention(Isa isa, std::int64_t heads, std::int64_t width, std::int6
 TEST(TextRows, AttentionIsSoftmaxOfScoresTimesValues) {
   for (const Isa isa : isas_here())
     for (const std::int64_t width : {4, 32, 40})
-      for (const std::int64_t length : {1, 16, 45, 70})
+      for (const std::int64_t length : {1, 16, 45, 70, 200})
         for (const bool with_bias : {false, true})
           expect_attention(isa, 3, width, length, with_bias, 1);
   // Scores hundreds apart: what is left out is 0, not nearly so.
