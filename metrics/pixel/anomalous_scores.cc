@@ -38,7 +38,7 @@ std::uint16_t AnomalousScores::Part::number_of(std::uint32_t size) {
   }
   const std::uint32_t chunk = kLeastChunk << kind;
   if (open[kind] == 0 || blocks[open[kind] - 1]->used == kBlock) {
-    blocks.push_back(std::unique_ptr<Block>(new Block));  // pixels are not zeroed: filled next
+    blocks.emplace_back();  // pixels are not zeroed: filled next
     open[kind] = static_cast<std::uint32_t>(blocks.size());
     blocks.back()->chunk = chunk;
     if (blocks.size() == 1) blocks.back()->used = chunk;  // place 0 is none

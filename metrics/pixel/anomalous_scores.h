@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "metrics/pixel/kept_memory.h"
 #include "metrics/pixel/ordered_bits.h"
 
 namespace looktwice::metrics {
@@ -71,7 +72,7 @@ class AnomalousScores {
   };
   // Places count through the blocks; the first place is never used.
   struct Part {
-    std::vector<std::unique_ptr<Block>> blocks = {};
+    std::vector<Kept<Block>> blocks = {};
     std::array<std::uint32_t, 4> open = {};  // block + 1 by size of chunk: 32, 64, 128, 256
     std::vector<std::uint32_t> heads = {};   // by leading bits: where the next goes; 0: nowhere yet
     std::vector<std::uint32_t> sizes = {};

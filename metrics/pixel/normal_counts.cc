@@ -1,30 +1,10 @@
 #include "metrics/pixel/normal_counts.h"
 
 #include <algorithm>
-#include <bit>
-#include <new>
-#include <numeric>
 #include <utility>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace looktwice::metrics {
 namespace {
-
-constexpr std::size_t kHugePage = 2 << 20;
-
-// Large pages spare page faults and address translation. Only a hint.
-std::uint16_t* advised(void* memory, std::size_t bytes) {
-  if (!memory) throw std::bad_alloc();
-#if defined(__linux__)
-  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + 4095) / 4096 * 4096;
-  const auto end = reinterpret_cast<std::uintptr_t>(memory) + bytes;
-  if (end > begin + kHugePage) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-  return static_cast<std::uint16_t*>(memory);
-}
 
 inline void prefetch(const void* from, std::size_t bytes) {
   for (std::size_t at = 0; at < bytes; at += 64)
@@ -41,7 +21,8 @@ NormalCounts::NormalCounts(std::shared_ptr<const ScoreTable> table, const PixelL
       gaps_(table_->groups().size() + 1, 0),
       locks_(new std::mutex[kLocks]) {
   const std::size_t slots = 2 * (table_->scores() + table_->groups().size()) + 1;
-  low_.reset(advised(std::calloc(slots, 2), 2 * slots));
+  low_ = KeptArray<std::uint16_t>(slots);
+  std::fill_n(low_.get(), slots, std::uint16_t{0});
 }
 
 const PixelRanks& NormalCounts::ranks(std::size_t group, GroupRanks& memory) const {
@@ -163,20 +144,18 @@ void NormalCounts::read(std::size_t index, std::uint64_t above_group,
 
 NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_bytes)
     : counts_(std::move(counts)),
-      heads_(new std::uint32_t[kLeading]()),
-      groups_(new std::uint32_t[kLeading]),
+      heads_(kLeading),
+      groups_(kLeading),
       gaps_(counts_->gaps_.size(), 0) {
   const auto groups = counts_->table().groups();
-  const std::size_t bytes =
-      std::clamp(pile_bytes, kLeastPileBytes, kPileBytes) / kHugePage * kHugePage;
+  const std::size_t bytes = std::clamp(pile_bytes, kLeastPileBytes, kPileBytes);
   // Chunks as large as leaves a few to each group.
   chunk_size_ = 256;
   while (chunk_size_ > 16 && bytes / 2 / chunk_size_ < 4 * groups.size()) chunk_size_ /= 2;
   chunks_ = static_cast<std::uint32_t>(bytes / 2 / chunk_size_);
-  // Not at a large page's boundary: glibc would map such a request anew each time, and each of its
-  // pages would be cleared again for the next class.
-  pool_.reset(advised(std::aligned_alloc(64, bytes), bytes));
-  links_.reset(new std::uint32_t[chunks_]);
+  pool_ = KeptArray<std::uint16_t>(chunks_ * std::size_t{chunk_size_});
+  links_ = KeptArray<std::uint32_t>(chunks_);
+  std::fill_n(heads_.get(), kLeading, 0);
   std::size_t g = 0;
   for (std::uint32_t leading = 0; leading < kLeading; ++leading) {
     const bool in_group = g < groups.size() && groups[g].leading == leading;
@@ -186,10 +165,10 @@ NormalPiles::NormalPiles(std::shared_ptr<NormalCounts> counts, std::size_t pile_
 }
 
 // Neighbours in a map often lie in one pile, and a processor would wait for the first before it
-// can put down the second; so two stretches take turns. The lines of memory that are written soon
+// can put down the second; so three stretches take turns. The lines of memory that are written soon
 // are asked for before.
 inline void NormalPiles::put(const PixelTile& tile) {
-  constexpr std::size_t kWays = 2, kAhead = 3;
+  constexpr std::size_t kWays = 3, kAhead = 3;
   std::uint32_t* heads = heads_.get();
   std::uint16_t* pool = pool_.get();
   const std::uint32_t inside = chunk_size_ - 1;
@@ -268,6 +247,10 @@ bool NormalPiles::add(std::span<const float> scores, std::span<const std::uint8_
     const float* at = scores.data() + begin;
     const std::uint8_t* mask_at = mask.empty() ? none.data() : mask.data() + begin;
     if (size == kTile) {
+      // Between the stores to piles a processor does not fetch far enough ahead by itself.
+      constexpr std::size_t kAhead = 2 * kTile;
+      prefetch(at + kAhead, kTile * sizeof *at);
+      prefetch(mask_at + kAhead, kTile);
       if (!add_tile(at, mask_at, tile)) return false;
       continue;
     }

@@ -7,21 +7,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
 
+#include "metrics/pixel/kept_memory.h"
 #include "metrics/pixel/pixel_lanes.h"
 #include "metrics/pixel/score_table.h"
 
 namespace looktwice::metrics {
-
-struct FreeMemory {
-  void operator()(void* memory) const { std::free(memory); }
-};
 
 // Where scores stand in the group that was asked for last; one per thread.
 struct GroupRanks {
@@ -78,7 +74,7 @@ class NormalCounts {
   // of a count; what is beyond lies in a map, which is small, since every entry stands for 32768
   // pixels.
   static constexpr std::uint32_t kLowBits = 15, kLow = (1U << kLowBits) - 1;
-  std::unique_ptr<std::uint16_t[], FreeMemory> low_ = {};
+  KeptArray<std::uint16_t> low_ = {};
   std::map<std::size_t, std::uint64_t> high_ = {};
   std::vector<std::uint32_t> unchecked_ =
       {};  // of a group: so much may low_ have grown beyond kLow
@@ -119,12 +115,12 @@ class NormalPiles {
   std::shared_ptr<NormalCounts> counts_ = {};
   // A pile is a list of chunks of the pool, which are given out in order. Chunk 0 is none; to chunk
   // 1 goes what only needs to be counted.
-  std::unique_ptr<std::uint16_t[], FreeMemory> pool_ = {};
+  KeptArray<std::uint16_t> pool_ = {};
   std::uint32_t chunk_size_ = 0;  // a power of 2
   std::uint32_t chunks_ = 0, next_chunk_ = 2;
-  std::unique_ptr<std::uint32_t[]> links_ = {};
-  std::unique_ptr<std::uint32_t[]> heads_ = {};   // by leading bits: place in the pool; 0: nowhere
-  std::unique_ptr<std::uint32_t[]> groups_ = {};  // by leading bits; kGap | the group above the gap
+  KeptArray<std::uint32_t> links_ = {};
+  KeptArray<std::uint32_t> heads_ = {};   // by leading bits: place in the pool; 0: nowhere
+  KeptArray<std::uint32_t> groups_ = {};  // by leading bits; kGap | the group above the gap
   std::vector<std::uint64_t> gaps_ = {};
   // Stretches of one score (a map of decisions, a flat background) are counted as such.
   std::uint32_t even_ = 0;
