@@ -28,6 +28,7 @@ struct PairedTest {
   double bias = 0;
   bool noisy_bias = false;  // AP's: only that end makes up for it which the bias is away from
   std::optional<double> corrected_variance = {};
+  std::optional<double> degrees = {};  // of it, where it rests on few samples (degrees.h)
   std::optional<Interval> interval = {};
   double p_value = 1;     // two-sided
   std::string test = {};  // "paired delong", "mcnemar mid-p", ...
