@@ -62,6 +62,8 @@ struct Value {
   // index = replicate.
   std::optional<double> variance = {};
   std::vector<double> replicates = {};
+  // Of the variance, where it rests on few samples (stats/degrees.h).
+  std::optional<double> degrees = {};
   // By how much the value is expected to be too high (binary/ranking_bias.h): F1-max, because its
   // threshold was chosen on the same samples; a little also AP. The lower end of the interval makes
   // up for it.

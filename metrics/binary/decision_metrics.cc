@@ -24,17 +24,18 @@ Value rate(const std::string& name, std::int64_t part, std::int64_t whole, const
 // in squares (MOVER, Zou and Donner 2008). of(recall, alarms) rises with recall and falls with
 // alarms.
 template <class Of>
-Interval from_rates(const Confusion& c, double value, const Of& of) {
+Interval from_rates(const Confusion& c, double value, const Of& of, double level = 0.95) {
   const auto n = static_cast<double>(c.negatives());
   const double recall = *c.recall();
   const double alarms = n > 0 ? static_cast<double>(c.false_positives) / n : 0;
-  const Interval r = wilson(c.true_positives, c.positives());
+  const Interval r = wilson(c.true_positives, c.positives(), level);
   const Interval a =
-      n > 0 ? wilson(c.false_positives, c.negatives()) : Interval{.low = 0, .high = 0};
+      n > 0 ? wilson(c.false_positives, c.negatives(), level) : Interval{.low = 0, .high = 0};
   return {.low = std::max(
               0.0, value - std::hypot(value - of(r.low, alarms), value - of(recall, a.high))),
           .high = std::min(
               1.0, value + std::hypot(of(r.high, alarms) - value, of(recall, a.low) - value)),
+          .level = level,
           .method = "wilson, mover"};
 }
 
@@ -42,19 +43,6 @@ Interval f1_from_rates(const Confusion& c) {
   const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
   return from_rates(c, *c.f1(), [&](double recall, double alarms) {
     return 2 * recall * p / (recall * p + alarms * n + p);
-  });
-}
-
-// Wilson's takes the samples that were called anomalous as given, which makes it too wide: here the
-// numbers of both classes are given. Without one of the classes there is nothing better.
-Interval precision_interval(const Confusion& c) {
-  if (c.positives() == 0 || c.negatives() == 0)
-    return wilson(c.true_positives, c.called_positive());
-  const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
-  const double value = *c.precision();
-  return from_rates(c, value, [&](double recall, double alarms) {
-    const double called = recall * p + alarms * n;
-    return called > 0 ? recall * p / called : value;
   });
 }
 
@@ -93,6 +81,20 @@ std::vector<double> f1_replicates(const Confusion& counts, const BootstrapOption
 }
 
 }  // namespace
+
+Interval precision_interval(const Confusion& c, double level) {
+  if (c.positives() == 0 || c.negatives() == 0)
+    return wilson(c.true_positives, c.called_positive(), level);
+  const auto p = static_cast<double>(c.positives()), n = static_cast<double>(c.negatives());
+  const double value = *c.precision();
+  return from_rates(
+      c, value,
+      [&](double recall, double alarms) {
+        const double called = recall * p + alarms * n;
+        return called > 0 ? recall * p / called : value;
+      },
+      level);
+}
 
 void DecisionCounts::add(std::string_view id, bool positive, bool called_positive) {
   counts_.add(positive, called_positive);

@@ -29,6 +29,12 @@ class DecisionCounts {
   std::uint64_t tag_ = 0;  // sum of a hash of each id
 };
 
+// Of recall and false positive rate, each with Wilson's interval (MOVER: Zou and Donner 2008):
+// Wilson's own takes the number of samples that were called anomalous as given, which makes it too
+// wide, since here the numbers of both classes are given. Without one of the classes Wilson's.
+// Needs a precision.
+Interval precision_interval(const Confusion& counts, double level = 0.95);
+
 std::vector<ValueInfo> decision_values(const std::string& suffix, const std::string& what);
 
 }  // namespace looktwice::metrics

@@ -61,7 +61,8 @@ class Ranking final : public Metric {
       f1_max.value = of_all.f1_max->value;
       f1_max.threshold = of_all.f1_max->threshold;
       const AurocEstimate estimate = *delong(ranked);
-      auroc.variance = estimate.variance;
+      auroc.variance = estimate.unbiased_variance;
+      if (*auroc.variance > 0) auroc.degrees = estimate.degrees;
       auroc.interval = auroc_interval(estimate);
       if (options_.resamples > 0) add_intervals(ranked, *auroc.interval, average_precision, f1_max);
     }
@@ -96,15 +97,21 @@ class Ranking final : public Metric {
       f1_max.interval = of_model.f1_max;
       return;
     }
-    // With few samples of a class the bootstrap's variance is too small by (n - 1) / n and the
-    // normal quantile too; a mean over classes needs no other quantile.
     const double n = static_cast<double>(fewer), level = of_auroc.level, tail = 0.5 + level / 2;
-    average_precision.variance = ap_deviation * ap_deviation * n / (n - 1);
+    const Jackknifed without =
+        jackknifed(reranking.strata(), reranking.average_precision_without());
+    average_precision.variance = ap_deviation * ap_deviation * without.bootstrap_factor;
+    const bool told = without.spread.variance > 0;
+    average_precision.degrees = told ? without.spread.degrees() : n - 1;
     average_precision.bias =
         average_precision_bias(average_precision.replicates, *average_precision.value);
-    average_precision.interval = logit_interval(
-        *average_precision.value, *average_precision.bias, std::sqrt(*average_precision.variance),
-        student_t_quantile(tail, n - 1), level, "stratified bootstrap");
+    // Nearly perfect models of 60 + 60 samples: with the jackknife's variance 96 % coverage, with
+    // the bootstrap's 97 to 98 %. Over classes the bootstrap's does better.
+    const double ap_variance = told ? without.spread.variance : *average_precision.variance;
+    average_precision.interval = score_interval(
+        *average_precision.value, *average_precision.bias, std::sqrt(ap_variance),
+        student_t_quantile(tail, *average_precision.degrees), level, "stratified jackknife");
+    // With few samples of a class the bootstrap's variance is too small by (n - 1) / n.
     f1_max.variance = f1_deviation * f1_deviation * n / (n - 1);
     f1_max.bias = f1_max_optimism(ranked, key);
     f1_max.interval =

@@ -54,4 +54,39 @@ RerankedValues Reranking::values(std::span<const std::uint32_t> counts) const {
           .f1_max = best};
 }
 
+std::vector<double> Reranking::average_precision_without() const {
+  const auto positives = static_cast<double>(strata_[0]);
+  // Recall gained times precision, summed over the groups: as it is, with one anomalous sample less
+  // above or here, with one normal sample less above or here.
+  struct Sums {
+    double as_is = 0, less_anomalous = 0, less_normal = 0, of_itself = 0;
+  };
+  std::vector<Sums> upto(groups_.size() + 1);
+  double tp = 0, called = 0;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const double dp = groups_[g].anomalous;
+    tp += dp;
+    called += dp + groups_[g].normal;
+    // Alone at the top there is nothing left to be called.
+    const double precision_less = called > 1 ? (tp - 1) / (called - 1) : 0;
+    upto[g + 1] = {
+        .as_is = upto[g].as_is + dp * (tp / called),
+        .less_anomalous = upto[g].less_anomalous + dp * precision_less,
+        .less_normal = upto[g].less_normal + (dp > 0 && called > 1 ? dp * (tp / (called - 1)) : 0),
+        .of_itself = precision_less};
+  }
+  std::vector<double> without(strata_[0] + strata_[1]);
+  const std::uint32_t* element = elements_.data();
+  const Sums& all = upto.back();
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const double anomalous = upto[g].as_is + all.less_anomalous - upto[g].less_anomalous -
+                             upto[g + 1].of_itself,
+                 normal = upto[g].as_is + all.less_normal - upto[g].less_normal;
+    for (std::uint32_t i = 0; i < groups_[g].anomalous; ++i)
+      without[*element++] = anomalous / (positives - 1);
+    for (std::uint32_t i = 0; i < groups_[g].normal; ++i) without[*element++] = normal / positives;
+  }
+  return without;
+}
+
 }  // namespace looktwice::metrics

@@ -28,6 +28,8 @@ class Reranking {
   std::span<const std::size_t> strata() const { return strata_; }
   // counts[element]. Both classes must count at least once.
   RerankedValues values(std::span<const std::uint32_t> counts) const;
+  // values[element]: average precision without that sample. O(n). Needs two samples of each class.
+  std::vector<double> average_precision_without() const;
 
  private:
   struct Group {  // of equal scores, descending

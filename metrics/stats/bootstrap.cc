@@ -11,6 +11,11 @@
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
+namespace {
+
+constexpr double kNoVariance = 1e-24;  // what rounding may leave
+
+}  // namespace
 
 void resample(std::span<const std::size_t> strata, StreamKey key, std::uint32_t replicate,
               std::span<std::uint32_t> counts) {
@@ -155,6 +160,24 @@ double acceleration(std::span<const std::size_t> strata, std::span<const double>
     first += size;
   }
   return squares.value() > 0 ? cubes.value() / (6 * std::pow(squares.value(), 1.5)) : 0;
+}
+
+Jackknifed jackknifed(std::span<const std::size_t> strata, std::span<const double> jackknife) {
+  Jackknifed all;
+  double corrected = 0;
+  std::size_t first = 0;
+  for (const std::size_t size : strata) {
+    const auto n = static_cast<double>(size);
+    std::vector<double> influence;
+    for (const double value : jackknife.subspan(first, size)) influence.push_back((n - 1) * value);
+    first += size;
+    const Spread one = spread_of_mean(influence);
+    all.spread += one;
+    if (size > 1) corrected += one.variance * n / (n - 1);
+  }
+  if (all.spread.variance <= kNoVariance) return {};
+  all.bootstrap_factor = corrected / all.spread.variance;
+  return all;
 }
 
 }  // namespace looktwice::metrics

@@ -10,6 +10,7 @@
 
 #include "metrics/binary/ranked_scores.h"
 #include "metrics/metric.h"
+#include "metrics/stats/degrees.h"
 #include "metrics/stats/philox.h"
 
 namespace looktwice::metrics {
@@ -58,5 +59,14 @@ Interval bca_interval(std::vector<double> replicates, double estimate, double ac
 // jackknife[i]: the statistic without element i; strata as for resample(). 0 where no element
 // matters.
 double acceleration(std::span<const std::size_t> strata, std::span<const double> jackknife);
+
+// Of the same: the jackknife's variance (Efron and Stein 1981) and how well it is known; by what a
+// bootstrap's variance is to be multiplied, since that of a stratum is too small by (n - 1) / n.
+// Where no element matters the spread is 0.
+struct Jackknifed {
+  Spread spread = {};
+  double bootstrap_factor = 1;
+};
+Jackknifed jackknifed(std::span<const std::size_t> strata, std::span<const double> jackknife);
 
 }  // namespace looktwice::metrics

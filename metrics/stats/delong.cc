@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/stats/degrees.h"
 #include "metrics/stats/distributions.h"
 #include "metrics/stats/logit_interval.h"
 #include "metrics/stats/sum.h"
@@ -39,6 +40,62 @@ std::vector<double> placements(std::span<const double> scores,
   return place;
 }
 
+// Of a two-sample U-statistic from the variances of its two means of placements and from its
+// kernel's (over all pairs). 0 where it is none (it may be negative) or what rounding leaves.
+double unbiased(double of_positives, double of_negatives, double p, double n, double of_pairs) {
+  const double variance =
+      n / (n - 1) * of_positives + p / (p - 1) * of_negatives - of_pairs / ((p - 1) * (n - 1));
+  return variance > 1e-14 / (p * n) ? variance : 0;
+}
+
+// Mean over all pairs of an anomalous and a normal sample of the product of what both models make
+// of it, +1 ranked rightly, -1 wrongly, 0 tied. O(n log n): normal samples enter a tree of their
+// ranks by `b` in the order of `a`.
+double agreement_on_pairs(std::span<const double> a, std::span<const double> b,
+                          std::span<const std::uint8_t> positive) {
+  std::vector<double> levels(b.begin(), b.end());
+  std::sort(levels.begin(), levels.end());
+  levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
+  std::vector<std::int64_t> tree(levels.size() + 1);
+  const auto rank = [&](std::size_t i) {
+    return static_cast<std::size_t>(std::lower_bound(levels.begin(), levels.end(), b[i]) -
+                                    levels.begin());
+  };
+  std::int64_t entered = 0;
+  const auto enter = [&](std::size_t i) {
+    for (std::size_t k = rank(i) + 1; k < tree.size(); k += k & (~k + 1)) ++tree[k];
+    ++entered;
+  };
+  const auto first = [&](std::size_t ranks) {  // how many entered have one of the first ranks
+    std::int64_t sum = 0;
+    for (std::size_t k = ranks; k > 0; k -= k & (~k + 1)) sum += tree[k];
+    return sum;
+  };
+  const auto lead = [&](std::size_t i) {  // entered below by b, less those above
+    return first(rank(i)) + first(rank(i) + 1) - entered;
+  };
+  std::vector<std::size_t> order(a.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return a[i] < a[j]; });
+  // Lower by a: +lead; higher by a: -lead, which is the lead over all less that over those not
+  // higher.
+  std::vector<std::int64_t> sum(a.size());
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    for (end = begin; end < order.size() && a[order[end]] == a[order[begin]];) ++end;
+    for (std::size_t k = begin; k < end; ++k)
+      if (positive[order[k]] != 0) sum[order[k]] += lead(order[k]);
+    for (std::size_t k = begin; k < end; ++k)
+      if (positive[order[k]] == 0) enter(order[k]);
+    for (std::size_t k = begin; k < end; ++k)
+      if (positive[order[k]] != 0) sum[order[k]] += lead(order[k]);
+  }
+  std::int64_t total = 0, positives = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (positive[i] != 0) total += sum[i] - lead(i), ++positives;
+  return static_cast<double>(total) /
+         (static_cast<double>(positives) * static_cast<double>(entered));
+}
+
 }  // namespace
 
 std::optional<AurocEstimate> delong(const RankedScores& ranked) {
@@ -46,21 +103,33 @@ std::optional<AurocEstimate> delong(const RankedScores& ranked) {
   if (!value) return {};
   const auto p = static_cast<double>(ranked.positives().size());
   const auto n = static_cast<double>(ranked.negatives().size());
-  Sum of_positives, of_negatives;
-  double p_above = 0, n_above = 0;
+  Sum of_positives, of_negatives, fourths_p, fourths_n;
+  double p_above = 0, n_above = 0, tied_pairs = 0;
   ranked.each_score([&](double, std::int64_t equal_p, std::int64_t equal_n) {
     const auto dp = static_cast<double>(equal_p), dn = static_cast<double>(equal_n);
     const double v10 = (n - n_above - dn / 2) / n - *value, v01 = (p_above + dp / 2) / p - *value;
     of_positives += dp * (v10 * v10);
     of_negatives += dn * (v01 * v01);
+    fourths_p += dp * (v10 * v10) * (v10 * v10);
+    fourths_n += dn * (v01 * v01) * (v01 * v01);
     p_above += dp;
     n_above += dn;
+    tied_pairs += dp * dn;
   });
   AurocEstimate estimate{.value = *value,
                          .positives = std::ssize(ranked.positives()),
                          .negatives = std::ssize(ranked.negatives())};
-  if (p > 1 && n > 1)
-    estimate.variance = of_positives.value() / (p - 1) / p + of_negatives.value() / (n - 1) / n;
+  if (p > 1 && n > 1) {
+    const Spread p_spread = spread_of_mean(p, of_positives.value(), fourths_p.value()),
+                 n_spread = spread_of_mean(n, of_negatives.value(), fourths_n.value());
+    Spread both = p_spread;
+    both += n_spread;
+    estimate.variance = both.variance;
+    estimate.degrees = both.degrees();
+    // Of a pair 1 counts when it is ranked rightly, 1/2 when tied; squared, a tie is 1/4.
+    estimate.unbiased_variance = unbiased(p_spread.variance, n_spread.variance, p, n,
+                                          *value - tied_pairs / (4 * p * n) - *value * *value);
+  }
   return estimate;
 }
 
@@ -91,12 +160,13 @@ Interval newcombe_auroc_interval(double value, std::int64_t positives, std::int6
   return {.low = bound(0), .high = bound(1), .level = level, .method = "newcombe"};
 }
 
-Interval auroc_interval(const AurocEstimate& estimate, double level) {
+Interval auroc_interval(const AurocEstimate& estimate, double level,
+                        std::optional<double> degrees) {
   const double a = estimate.value;
-  if (estimate.variance <= 0 || a <= 0 || a >= 1)
+  if (estimate.unbiased_variance <= 0 || a <= 0 || a >= 1)
     return newcombe_auroc_interval(a, estimate.positives, estimate.negatives, level);
-  const double z = normal_quantile(0.5 + level / 2);
-  return logit_interval(a, 0, std::sqrt(estimate.variance), z, level, "delong");
+  const double t = student_t_quantile(0.5 + level / 2, degrees.value_or(estimate.degrees));
+  return score_interval(a, 0, std::sqrt(estimate.unbiased_variance), t, level, "delong");
 }
 
 std::optional<PairedAuroc> paired_delong(std::span<const double> a, std::span<const double> b,
@@ -110,13 +180,27 @@ std::optional<PairedAuroc> paired_delong(std::span<const double> a, std::span<co
   const std::vector<double> of_a = placements(a, positive, p, n),
                             of_b = placements(b, positive, p, n);
   PairedAuroc result{.a = *value_a, .b = *value_b, .difference = *value_a - *value_b};
-  Sum of_positives, of_negatives;
+  Sum of_positives, of_negatives, fourths_p, fourths_n;
   for (std::size_t i = 0; i < positive.size(); ++i) {
-    const double apart = (of_a[i] - of_b[i]) - result.difference;
-    (positive[i] != 0 ? of_positives : of_negatives) += apart * apart;
+    const double apart = (of_a[i] - of_b[i]) - result.difference, square = apart * apart;
+    (positive[i] != 0 ? of_positives : of_negatives) += square;
+    (positive[i] != 0 ? fourths_p : fourths_n) += square * square;
   }
-  if (p > 1 && n > 1)
-    result.variance = of_positives.value() / (p - 1) / p + of_negatives.value() / (n - 1) / n;
+  if (p > 1 && n > 1) {
+    const Spread p_spread = spread_of_mean(p, of_positives.value(), fourths_p.value()),
+                 n_spread = spread_of_mean(n, of_negatives.value(), fourths_n.value());
+    Spread both = p_spread;
+    both += n_spread;
+    result.variance = both.variance;
+    result.degrees = both.degrees();
+    // A pair's difference is half that of both models' +1, 0 or -1.
+    const auto untied = [&](std::span<const double> scores) {
+      return agreement_on_pairs(scores, scores, positive);
+    };
+    const double squares = (untied(a) + untied(b) - 2 * agreement_on_pairs(a, b, positive)) / 4;
+    result.unbiased_variance = unbiased(p_spread.variance, n_spread.variance, p, n,
+                                        squares - result.difference * result.difference);
+  }
   const double deviation = std::sqrt(result.variance);
   if (deviation > 0) {
     result.z = result.difference / deviation;

@@ -43,6 +43,23 @@ Interval logit_interval(double value, double bias, double deviation, double quan
           .method = std::move(method)};
 }
 
+Interval score_interval(double value, double bias, double deviation, double quantile, double level,
+                        std::string method) {
+  if (value <= 0 || value >= 1)
+    return logit_interval(value, bias, deviation, quantile, level, std::move(method));
+  const auto bound = [&](double from, double sign) {
+    const double spread = deviation / (value * (1 - value));  // on the logit scale
+    const double weight = quantile * quantile * spread * spread * from * (1 - from);
+    const double middle = (from + weight / 2) / (1 + weight);
+    return middle + sign * std::sqrt(weight * (from * (1 - from) + weight / 4)) / (1 + weight);
+  };
+  const double less = value - std::clamp(bias, 0.0, 0.999 * value);
+  return {.low = std::clamp(bound(less, -1), 0.0, value),
+          .high = std::clamp(bound(value, 1), value, 1.0),
+          .level = level,
+          .method = std::move(method)};
+}
+
 BinormalValues binormal_values(double auroc, std::int64_t positives, std::int64_t negatives) {
   const double apart = std::sqrt(2.0) * normal_quantile(std::clamp(auroc, 1e-9, 1 - 1e-9));
   const auto p = static_cast<double>(positives), n = static_cast<double>(negatives);

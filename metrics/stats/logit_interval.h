@@ -20,6 +20,13 @@ enum class Bias { of_estimate, of_choice };
 Interval logit_interval(double value, double bias, double deviation, double quantile, double level,
                         std::string method, Bias of = Bias::of_estimate);
 
+// Wilson's interval with the number of samples that the deviation is worth, value * (1 - value) /
+// deviation^2, and any quantile (for AP Student's; Kott and Carr 1997 so for surveys): near 0 and 1
+// it is shorter than the logit's, whose ends grow with the quantile's exponential. The bias as
+// above, the deviation carried over on the logit scale.
+Interval score_interval(double value, double bias, double deviation, double quantile, double level,
+                        std::string method);
+
 // AP and F1-max of the equal-variance binormal model with the given AUROC (0 < auroc < 1) at this
 // number of samples: what a ranking of that quality would give on average in the long run.
 struct BinormalValues {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "metrics/binary/confusion.h"
+#include "metrics/binary/decision_metrics.h"
 #include "metrics/binary/ranked_scores.h"
 #include "metrics/binary/ranking_bias.h"
 #include "metrics/binary/reranking.h"
@@ -32,13 +33,13 @@ double two_sided(const PairedTest& test, std::optional<double> degrees) {
 
 // Distances to each bound are added like correlated deviations.
 Interval mover(const PairedTest& test, const Interval& a, const Interval& b, double correlation,
-               const std::string& method) {
+               double level, const std::string& method) {
   const auto distance = [&](double x, double y) {
     return std::sqrt(std::max(0.0, x * x - 2 * correlation * x * y + y * y));
   };
   return {.low = std::max(-1.0, test.difference - distance(test.a - a.low, b.high - test.b)),
           .high = std::min(1.0, test.difference + distance(a.high - test.a, test.b - b.low)),
-          .level = a.level,
+          .level = level,
           .method = method};
 }
 
@@ -133,6 +134,8 @@ double stratified_variance(std::span<const double> weights,
 struct DecisionRate {
   std::function<std::optional<double>(const Confusion&)> value;
   std::function<std::array<double, 2>(const Confusion&, double value)> gains;
+  // One model's own interval; empty: the delta method's on the logit scale.
+  std::function<Interval(const Confusion&, double level)> interval = {};
 };
 
 std::vector<double> moved_by(std::span<const std::uint8_t> called,
@@ -171,13 +174,21 @@ std::optional<PairedTest> decision_test(std::span<const std::uint8_t> called_a,
                of_b = stratified_variance(of_other, positive);
   if (certain || same_calls) {
     set_same(test, level);
-  } else if (test.variance > kNoVariance) {
-    const double z = normal_quantile(0.5 + level / 2);
-    test.interval = mover(test, logit_interval(test.a, 0, std::sqrt(of_a), z, level, {}),
-                          logit_interval(test.b, 0, std::sqrt(of_b), z, level, {}),
-                          correlation_of(of_a, of_b, test.variance), "delta method, mover");
+    return test;
+  }
+  const auto own = [&](const Confusion& counts, double value, double variance) {
+    if (rate.interval) return rate.interval(counts, level);
+    return logit_interval(value, 0, std::sqrt(variance), normal_quantile(0.5 + level / 2), level,
+                          {});
+  };
+  if (rate.interval || test.variance > kNoVariance)
+    test.interval = mover(test, own(a, test.a, of_a), own(b, test.b, of_b),
+                          correlation_of(of_a, of_b, test.variance), level,
+                          rate.interval ? test.test + ", wilson, mover" : test.test + ", mover");
+  if (test.variance > kNoVariance) {
     test.p_value = two_sided(test, {});
   } else {
+    if (test.interval) test.variance = variance_of(*test.interval);
     test.test = "permutation";
     test.p_value = exchange_p<std::uint8_t>(
         {called_a.begin(), called_a.end()}, {called_b.begin(), called_b.end()}, options,
@@ -219,10 +230,18 @@ std::optional<PairedTest> auroc_test(std::span<const double> a, std::span<const 
     set_same(test, level);
     return test;
   }
+  // What the difference's variance rests on decides how wide both distances are. Of few samples the
+  // unbiased variances may be none; then DeLong's tell how the models correlate.
   const AurocEstimate of_a = *delong(a, positive), of_b = *delong(b, positive);
+  const double degrees = delong_of_both->degrees, unbiased = delong_of_both->unbiased_variance;
+  const bool all = of_a.unbiased_variance > 0 && of_b.unbiased_variance > 0 && unbiased > 0;
+  test.corrected_variance = unbiased > 0 ? unbiased : test.variance;
+  test.degrees = degrees;
   test.interval =
-      mover(test, auroc_interval(of_a, level), auroc_interval(of_b, level),
-            correlation_of(of_a.variance, of_b.variance, test.variance), "paired delong, mover");
+      mover(test, auroc_interval(of_a, level, degrees), auroc_interval(of_b, level, degrees),
+            all ? correlation_of(of_a.unbiased_variance, of_b.unbiased_variance, unbiased)
+                : correlation_of(of_a.variance, of_b.variance, test.variance),
+            level, "paired delong, mover");
   const auto [p, n] = class_sizes(positive);
   if (std::min(p, n) > 1 && test.variance > kNoVariance) {
     test.p_value = two_sided(test, {});
@@ -230,6 +249,8 @@ std::optional<PairedTest> auroc_test(std::span<const double> a, std::span<const 
   }
   test.test = "permutation";
   test.variance = variance_of(*test.interval);
+  test.corrected_variance.reset();
+  test.degrees.reset();
   BootstrapOptions many = options;
   many.resamples = std::max(options.resamples, kPermutations);
   test.p_value = auroc_permutation(a, b, positive, many).p_value;
@@ -256,6 +277,9 @@ std::vector<PairedTest> ranking_tests(std::span<const double> a, std::span<const
   const RerankedValues of_a = first.values(once), of_b = second.values(once);
   const bool same = midranks(a) == midranks(b);
   const double fewer = static_cast<double>(std::min(p, n));
+  std::vector<double> without_a, without_b;  // AP without each sample
+  if (fewer > 1)
+    without_a = first.average_precision_without(), without_b = second.average_precision_without();
   std::vector<PairedTest> tests;
   for (const bool f1 : {false, true}) {
     PairedTest test{.a = f1 ? of_a.f1_max : of_a.average_precision,
@@ -271,12 +295,17 @@ std::vector<PairedTest> ranking_tests(std::span<const double> a, std::span<const
       const double more = fewer / (fewer - 1);
       test.variance = deviation * deviation * more;
       test.p_value = two_sided(test, fewer - 1);
-      // A mean over classes takes variances as normal; AP's needs Student's width there too.
+      // The test of a mean over classes takes variances as normal; AP's needs Student's width.
       if (!f1)
         test.variance *= std::pow(
             student_t_quantile(0.5 + level / 2, fewer - 1) / normal_quantile(0.5 + level / 2), 2);
+      std::vector<double> without = without_a;
+      for (std::size_t i = 0; i < without.size(); ++i) without[i] -= without_b[i];
+      const Spread of_difference = jackknifed(first.strata(), without).spread;
+      const bool told = of_difference.variance > 0;
+      if (!f1) test.degrees = told ? of_difference.degrees() : fewer - 1;
       const auto own = [&](double value, const std::vector<double>& drawn_values,
-                           std::span<const double> scores) {
+                           std::span<const double> scores, std::span<const double> one_without) {
         const double of_value = deviation_of(drawn_values);
         if (of_value == 0) {
           const BinormalIntervals of_model = binormal_intervals(
@@ -285,11 +314,12 @@ std::vector<PairedTest> ranking_tests(std::span<const double> a, std::span<const
           return f1 ? of_model.f1_max : of_model.average_precision;
         }
         // As in a run's own report; but F1-max is too high in both models by about as much.
-        const double bias = f1 ? 0 : average_precision_bias(drawn_values, value);
-        return f1 ? logit_interval(value, bias, of_value, normal_quantile(0.5 + level / 2), level,
-                                   {})
-                  : logit_interval(value, bias, of_value * std::sqrt(more),
-                                   student_t_quantile(0.5 + level / 2, fewer - 1), level, {});
+        if (f1)
+          return logit_interval(value, 0, of_value, normal_quantile(0.5 + level / 2), level, {});
+        return score_interval(
+            value, average_precision_bias(drawn_values, value),
+            of_value * std::sqrt(jackknifed(first.strata(), one_without).bootstrap_factor),
+            student_t_quantile(0.5 + level / 2, *test.degrees), level, {});
       };
       // AP's bias is small and its estimate noisy: no more of it than the bootstrap sees.
       const double bias_a = f1 ? f1_max_optimism(RankedScores(a, positive), options.key)
@@ -298,12 +328,16 @@ std::vector<PairedTest> ranking_tests(std::span<const double> a, std::span<const
                                : average_precision_bias(replicates[1], test.b);
       test.bias = f1 ? bias_a - bias_b : mean_of(replicates[2]) - test.difference;
       test.noisy_bias = !f1;
+      // The jackknife's for AP, since the bootstrap's of few samples is too small; for F1-max, of
+      // which the jackknife knows nothing, the bootstrap's as it is, like in each model's interval.
       test.corrected_variance =
-          test.variance * std::pow((widened(test.a, bias_a) + widened(test.b, bias_b)) / 2, 2);
+          (f1 || !told ? deviation * deviation : of_difference.variance) *
+          std::pow((widened(test.a, bias_a) + widened(test.b, bias_b)) / 2, 2);
       const double variance_a = deviation_of(replicates[0]) * deviation_of(replicates[0]),
                    variance_b = deviation_of(replicates[1]) * deviation_of(replicates[1]);
-      test.interval = mover(test, own(test.a, replicates[0], a), own(test.b, replicates[1], b),
-                            correlation_of(variance_a, variance_b, deviation * deviation),
+      test.interval = mover(test, own(test.a, replicates[0], a, without_a),
+                            own(test.b, replicates[1], b, without_b),
+                            correlation_of(variance_a, variance_b, deviation * deviation), level,
                             "paired bootstrap, mover");
     } else {
       test.test = "permutation";
@@ -328,6 +362,14 @@ std::optional<PairedTest> precision_test(std::span<const std::uint8_t> called_a,
                             [](const Confusion& c, double value) {
                               const auto called = static_cast<double>(c.called_positive());
                               return std::array{(1 - value) / called, -value / called};
+                            },
+                        // Student's width, as the correlation is estimated too.
+                        .interval =
+                            [](const Confusion& c, double of) {
+                              const auto both = static_cast<double>(c.all());
+                              if (both < 3) return precision_interval(c, of);
+                              const double t = student_t_quantile(0.5 + of / 2, both - 2);
+                              return precision_interval(c, 1 - normal_two_sided(t));
                             }},
                        options, level);
 }
@@ -372,7 +414,7 @@ PairedTest mean_test(std::span<const double> a, std::span<const double> b, doubl
 PairedTest mean_of_tests(std::span<const PairedTest> classes, double level) {
   if (classes.empty()) throw std::invalid_argument("a mean needs at least one class");
   const auto k = static_cast<double>(classes.size());
-  Sum a, b, difference, variance, bias, corrected_variance;
+  Sum a, b, difference, variance, bias, corrected_variance, doubt;
   bool any_interval_missing = false, noisy = false;
   for (const PairedTest& one : classes) {
     a += one.a / k;
@@ -381,7 +423,9 @@ PairedTest mean_of_tests(std::span<const PairedTest> classes, double level) {
     variance += one.variance / (k * k);
     bias += one.bias / k;
     noisy = noisy || one.noisy_bias;
-    corrected_variance += one.corrected_variance.value_or(one.variance) / (k * k);
+    const double corrected = one.corrected_variance.value_or(one.variance) / (k * k);
+    corrected_variance += corrected;
+    if (one.degrees) doubt += 2 * corrected * corrected / *one.degrees;
     any_interval_missing = any_interval_missing || !one.interval;
   }
   PairedTest test{.a = a.value(),
@@ -399,7 +443,11 @@ PairedTest mean_of_tests(std::span<const PairedTest> classes, double level) {
   }
   // Squares of the classes' own distances would do as well for few classes, but are too wide for
   // many that are nearly perfect (98.6 % of 10 classes of AUROC 0.98).
-  const double half = normal_quantile(0.5 + level / 2) * std::sqrt(*test.corrected_variance);
+  if (doubt.value() > 0)
+    test.degrees = Spread{.variance = corrected_variance.value(), .doubt = doubt.value()}.degrees();
+  const double quantile = test.degrees ? student_t_quantile(0.5 + level / 2, *test.degrees)
+                                       : normal_quantile(0.5 + level / 2);
+  const double half = quantile * std::sqrt(*test.corrected_variance);
   const double low = test.noisy_bias ? std::max(0.0, test.bias) : test.bias,
                high = test.noisy_bias ? std::min(0.0, test.bias) : test.bias;
   test.interval = Interval{.low = std::min(test.difference, test.difference - low - half),

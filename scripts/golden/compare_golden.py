@@ -45,32 +45,50 @@ def mover(a, b, of_a, of_b, rho):
     return [a - b - distance(a - of_a[0], of_b[1] - b), a - b + distance(of_a[1] - a, b - of_b[0])]
 
 
+def unbiased_variance(kernel):
+    """Of the mean of kernel[i][j]: its square less what pairs without a common sample multiply to."""
+    p, n = kernel.shape
+    disjoint = kernel.sum()**2 - (kernel.sum(1)**2).sum() - (kernel.sum(0)**2).sum() + (kernel**2).sum()
+    return kernel.mean()**2 - disjoint / (p * n * (p - 1) * (n - 1))
+
+
+def degrees(*groups):
+    """Satterthwaite's, of a sum of means; the variance of each variance from k-statistics."""
+    variance = doubt = 0
+    for values in groups:
+        n, values = len(values), values - np.mean(values)
+        k2 = stats.kstat(values, 2)
+        variance += k2 / n
+        doubt += (max(stats.kstat(values, 4), -2 * k2**2) / n + 2 * k2**2 / (n - 1)) / n**2
+    return max(1, 2 * variance**2 / doubt)
+
+
+def score_interval(value, variance, quantile):
+    """Wilson's of as many trials as the variance is worth."""
+    return proportion.proportion_confint(value * (n := value * (1 - value) / variance), n, 2 * stats.norm.sf(quantile), "wilson")
+
+
 def logit_interval(value, variance):
     half = Z * math.sqrt(variance) / (value * (1 - value))
     middle = math.log(value / (1 - value))
     return [1 / (1 + math.exp(-(middle - half))), 1 / (1 + math.exp(-(middle + half)))]
 
 
-def placements(scores, y):
-    """DeLong's components by definition: for each sample, the share of the other class it is ranked rightly against."""
-    def psi(p, n):
-        return 1.0 if p > n else 0.5 if p == n else 0.0
-    pos, neg = scores[y == 1], scores[y == 0]
-    return (np.array([np.mean([psi(p, n) for n in neg]) for p in pos]),
-            np.array([np.mean([psi(p, n) for p in pos]) for n in neg]))
-
-
 def delong(a, b, y):
-    (a10, a01), (b10, b01) = placements(a, y), placements(b, y)
-
-    def var(u, v):
-        return np.var(u, ddof=1) / len(u) + np.var(v, ddof=1) / len(v)
-    d = a10.mean() - b10.mean()
-    va, vb, vd = var(a10, a01), var(b10, b01), var(a10 - b10, a01 - b01)
-    rho = (va + vb - vd) / 2 / math.sqrt(va * vb)
-    interval = mover(a10.mean(), b10.mean(), logit_interval(a10.mean(), va), logit_interval(b10.mean(), vb), rho)
-    return {"second": a10.mean(), "first": b10.mean(), "p": 2 * stats.norm.sf(abs(d) / math.sqrt(vd)), "low": interval[0],
-            "high": interval[1], "variance": vd}
+    """DeLong's components by definition: for each sample, the share of the other class it is ranked rightly against."""
+    def pairs(scores):
+        pos, neg = scores[y == 1], scores[y == 0]
+        return np.array([[1.0 if p > n else 0.5 if p == n else 0.0 for n in neg] for p in pos])
+    of_a, of_b = pairs(a), pairs(b)
+    apart = of_a - of_b
+    vd = np.var(apart.mean(1), ddof=1) / apart.shape[0] + np.var(apart.mean(0), ddof=1) / apart.shape[1]
+    ua, ub, ud = (unbiased_variance(k) for k in (of_a, of_b, apart))
+    t = stats.t.ppf(0.975, df := degrees(apart.mean(1), apart.mean(0)))
+    second, first = of_a.mean(), of_b.mean()
+    interval = mover(second, first, score_interval(second, ua, t), score_interval(first, ub, t),
+                     (ua + ub - ud) / 2 / math.sqrt(ua * ub))
+    return {"second": second, "first": first, "p": 2 * stats.norm.sf(abs(second - first) / math.sqrt(vd)), "low": interval[0],
+            "high": interval[1], "variance": vd, "corrected": ud, "degrees": df}
 
 
 def mid_p(f, g):
@@ -98,6 +116,21 @@ def stratified(weights, y):
     return sum(len(w) * np.var(w, ddof=1) for w in (weights[y == 1], weights[y == 0]))
 
 
+def precision_interval(called, y):
+    """From recall and false positive rate, each with Wilson's interval of Student's width; distances added in squares."""
+    p, n = int(np.sum(y == 1)), int(np.sum(y == 0))
+    hits, alarms = int(np.sum(called & (y == 1))), int(np.sum(called & (y == 0)))
+    alpha = 2 * stats.norm.sf(stats.t.ppf(0.975, p + n - 2))
+    (r_low, r_high), (f_low, f_high) = (proportion.proportion_confint(k, m, alpha, "wilson") for k, m in ((hits, p), (alarms, n)))
+
+    def precision(recall, rate):
+        return recall * p / (recall * p + rate * n)
+    r, f = hits / p, alarms / n
+    value = precision(r, f)
+    return (value - math.hypot(value - precision(r_low, f), value - precision(r, f_high)),
+            value + math.hypot(precision(r_high, f) - value, precision(r, f_low) - value))
+
+
 def delta(kind, called_a, called_b, y):
     """Precision and F1: what one more called sample of either class adds, by differentiation."""
     def one(called):
@@ -111,7 +144,10 @@ def delta(kind, called_a, called_b, y):
     (a, wa), (b, wb) = one(called_a), one(called_b)
     va, vb, vd = stratified(wa, y), stratified(wb, y), stratified(wa - wb, y)
     rho = (va + vb - vd) / 2 / math.sqrt(va * vb)
-    interval = mover(a, b, logit_interval(a, va), logit_interval(b, vb), rho)
+    own = [logit_interval(a, va), logit_interval(b, vb)]
+    if kind == "precision":
+        own = [precision_interval(called, y) for called in (called_a, called_b)]
+    interval = mover(a, b, *own, rho)
     return {"second": a, "first": b, "p": 2 * stats.norm.sf(abs(a - b) / math.sqrt(vd)), "low": interval[0],
             "high": interval[1], "variance": vd}
 
@@ -176,7 +212,10 @@ def mean_of(tests):
     out = {key: sum(t[key] for t in tests) / k for key in ("first", "second")}
     out["variance"] = sum(t["variance"] for t in tests) / k**2
     d = out["second"] - out["first"]
-    out["low"], out["high"] = d - Z * math.sqrt(out["variance"]), d + Z * math.sqrt(out["variance"])
+    corrected = [t.get("corrected", t["variance"]) for t in tests]
+    doubt = sum(2 * v**2 / t["degrees"] for v, t in zip(corrected, tests) if "degrees" in t)
+    half = (stats.t.ppf(0.975, max(1, 2 * sum(corrected)**2 / doubt)) if doubt else Z) * math.sqrt(sum(corrected)) / k
+    out["low"], out["high"] = d - half, d + half
     out["p"] = 2 * stats.norm.sf(abs(d) / math.sqrt(out["variance"]))
     if any(t.get("drawn") for t in tests):
         out["drawn"] = True

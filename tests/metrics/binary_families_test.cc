@@ -220,6 +220,30 @@ TEST(MeanOver, ClassesPerfectlyApartStillHaveWidth) {
   EXPECT_NEAR(mean.interval->low, 1 - 0.05 / std::sqrt(4.0), 1e-3);
 }
 
+TEST(MeanOver, AClassPerfectlyApartVariesLikeTheOthersAtMost) {
+  const Value apart{.name = "auroc", .value = 1, .interval = Interval{0.8, 1}, .variance = 0};
+  const Value other{
+      .name = "auroc", .value = 0.9, .interval = Interval{0.8, 0.95}, .variance = 0.0004};
+  const std::vector<Value> classes = {apart, other};
+  const Interval expected =
+      logit_interval(0.95, 0, std::sqrt(0.0008) / 2, normal_quantile(0.975), 0.95, "");
+  EXPECT_NEAR(mean_over(classes).interval->low, expected.low, 1e-12);
+}
+
+TEST(MeanOver, FewSamplesTakeStudentsQuantile) {
+  const Value one{.name = "auroc",
+                  .value = 0.8,
+                  .interval = Interval{0.6, 0.9},
+                  .variance = 0.01,
+                  .degrees = 5};
+  const Value mean = mean_over(std::vector<Value>(3, one));
+  EXPECT_NEAR(*mean.degrees, 15, 1e-12);
+  const Interval expected =
+      logit_interval(0.8, 0, std::sqrt(0.01 / 3), student_t_quantile(0.975, 15), 0.95, "");
+  EXPECT_NEAR(mean.interval->low, expected.low, 1e-12);
+  EXPECT_NEAR(mean.interval->high, expected.high, 1e-12);
+}
+
 TEST(MeanOver, ABiasDoesNotAverageOut) {
   const Value one{.name = "f1_max", .value = 0.8, .interval = Interval{0.7, 0.9}, .bias = 0.03};
   const Value few = mean_over(std::vector<Value>(2, one)),

@@ -23,6 +23,7 @@ struct Design {
   int levels = 0;                   // 0: continuous
   double threshold = 0.6;
   int classes = 1;             // more: the mean over so many independent classes of this design
+  double hidden = 0;           // share of the anomalous that score like normal ones
   bool random_labels = false;  // each sample is anomalous with probability positives / all
 };
 
@@ -32,6 +33,11 @@ struct Coverage {
   double percent() const { return 100.0 * (sets - none - below - above) / (sets - none); }
 };
 
+inline double recall_at(const Design& design, double t) {
+  return (1 - design.hidden) * normal_cdf((design.apart - t) / design.spread) +
+         design.hidden * normal_cdf(-t);
+}
+
 inline std::map<std::string, double> truths(const Design& design) {
   const double p = design.positives, n = design.negatives;
   std::map<std::string, double> truth;
@@ -39,7 +45,7 @@ inline std::map<std::string, double> truths(const Design& design) {
   const double step = design.levels > 0 ? 1.0 / design.levels : 0.001;
   for (int k = static_cast<int>(14 / step); k >= static_cast<int>(-14 / step); --k) {
     const double t = (k - 0.5) * step;
-    const double recall = normal_cdf((design.apart - t) / design.spread), alarms = normal_cdf(-t);
+    const double recall = recall_at(design, t), alarms = normal_cdf(-t);
     auroc += (alarms - alarms_before) * (recall + recall_before) / 2;
     if (recall > 0)
       precision += (recall - recall_before) * (recall * p / (recall * p + alarms * n));
@@ -52,7 +58,7 @@ inline std::map<std::string, double> truths(const Design& design) {
   truth["f1_max"] = f1_max;
   double t = design.threshold;
   if (design.levels > 0) t = (std::ceil(t * design.levels) - 0.5) / design.levels;
-  const double recall = normal_cdf((design.apart - t) / design.spread), alarms = normal_cdf(-t);
+  const double recall = recall_at(design, t), alarms = normal_cdf(-t);
   truth["accuracy_at"] = (recall * p + (1 - alarms) * n) / (p + n);
   truth["precision_at"] = recall * p / (recall * p + alarms * n);
   truth["recall_at"] = recall;
@@ -78,7 +84,8 @@ inline std::vector<Value> simulated(const Design& design, StreamKey key, std::ui
               ? random.uniform() * (design.positives + design.negatives) < design.positives
               : i < design.positives;
       double score = normal_quantile(0x1p-54 + random.uniform());
-      if (positive) score = design.apart + design.spread * score;
+      if (positive && !(design.hidden > 0 && random.uniform() < design.hidden))
+        score = design.apart + design.spread * score;
       if (design.levels > 0) score = std::round(score * design.levels) / design.levels;
       const std::string id =
           std::to_string(set) + "/" + std::to_string(c) + "/" + std::to_string(i);

@@ -37,6 +37,25 @@ TEST(Coverage, FewOfEachClass) {
                  {"precision_at"});
 }
 
+TEST(Coverage, FewOfOneClass) {
+  expect_nominal(
+      coverage({.name = "200 + 20, AUROC 0.80", .positives = 200, .negatives = 20}, 2000, 10),
+      {"auroc", "precision_at"});
+  expect_nominal(coverage({.name = "25 + 200, AUROC 0.75",
+                           .positives = 25,
+                           .negatives = 200,
+                           .apart = 0.954,
+                           .threshold = 0.5},
+                          2000, 100),
+                 {"auroc", "average_precision"});
+}
+
+TEST(Coverage, NearlyPerfect) {
+  expect_nominal(
+      coverage({.name = "60 + 60, AUROC 0.99", .apart = 3.29, .threshold = 1.64}, 2000, 200),
+      {"auroc", "average_precision", "f1_max"});
+}
+
 // Accuracy takes the images as they come; the others need no share of anomalous ones.
 TEST(Coverage, LabelsAtRandom) {
   expect_nominal(

@@ -38,6 +38,25 @@ TEST(PairedTestsCoverage, NearThePerfectOne) {
                  {"auroc", "accuracy_at", "recall_at", "f1_at", "precision_at"});
 }
 
+TEST(PairedTestsCoverage, FewOfOneClass) {
+  expect_nominal(paired_coverage({.name = "200 + 20, 0.85 and 0.80",
+                                  .positives = 200,
+                                  .negatives = 20,
+                                  .auroc_a = 0.85,
+                                  .auroc_b = 0.80,
+                                  .threshold = 0.7},
+                                 kSets, 200),
+                 {"auroc", "average_precision", "precision_at"});
+}
+
+TEST(PairedTestsCoverage, NearlyPerfectWithFewOfEachClass) {
+  expect_nominal(
+      paired_coverage(
+          {.name = "60 + 60, 0.99 and 0.97", .auroc_a = 0.99, .auroc_b = 0.97, .threshold = 1.2},
+          kSets, 0),
+      {"auroc", "precision_at"});
+}
+
 TEST(PairedTestsCoverage, MeanOfClasses) {
   expect_nominal(paired_coverage({.name = "mean of 5 classes of 30 + 30, AUROC 0.80 and 0.74",
                                   .positives = 30,

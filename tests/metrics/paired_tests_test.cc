@@ -82,6 +82,19 @@ TEST(PairedTests, PrecisionByHand) {
   EXPECT_FALSE(f1_test(a, b, std::vector<std::uint8_t>(6, 0), {}));
 }
 
+TEST(PairedTests, PrecisionsOfOneHaveAnIntervalToo) {
+  // Neither calls a normal sample anomalous, so the delta method knows of no variance.
+  const std::vector<std::uint8_t> positive = {1, 1, 1, 1, 0, 0, 0, 0}, a = {1, 1, 1, 0, 0, 0, 0, 0},
+                                  b = {0, 1, 1, 0, 0, 0, 0, 0};
+  const PairedTest test = *precision_test(a, b, positive, {});
+  EXPECT_EQ(test.difference, 0);
+  EXPECT_EQ(test.p_value, 1);
+  ASSERT_TRUE(test.interval);
+  EXPECT_LT(test.interval->low, -0.2);
+  EXPECT_GT(test.interval->high, 0.2);
+  EXPECT_EQ(test.interval->level, 0.95);
+}
+
 TEST(PairedTests, AClassWithoutAnIntervalLeavesTheMeanWithoutATest) {
   const PairedTest whole = rate_test({.both = 5, .only_a = 3, .only_b = 1, .neither = 1});
   PairedTest bare = whole;

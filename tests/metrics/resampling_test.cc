@@ -177,6 +177,44 @@ TEST(AurocReplicates, ThreadsChangeNothing) {
     EXPECT_EQ(one, auroc_replicates(ranked, {.resamples = 101, .threads = threads}));
 }
 
+TEST(Reranking, WithoutEachSampleAsIfItWereNotThere) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomStream random({.seed = seed}, 0);
+    std::vector<double> scores;
+    std::vector<std::uint8_t> positive;
+    for (int i = 0; i < 23; ++i) {
+      positive.push_back(i % 4 == 0);
+      scores.push_back(random.uniform() + 0.2 * (i % 4 == 0));
+      if (seed % 2 == 1) scores.back() = std::round(5 * scores.back());
+    }
+    const Reranking reranking(scores, positive);
+    const std::vector<double> without = reranking.average_precision_without();
+    std::vector<std::uint32_t> counts(scores.size(), 1);
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      counts[i] = 0;
+      EXPECT_NEAR(without[i], reranking.values(counts).average_precision, 1e-14) << i;
+      counts[i] = 1;
+    }
+  }
+}
+
+TEST(Jackknife, OfAMeanIsItsVarianceAndDegrees) {
+  const std::vector<std::size_t> strata = {5, 4};
+  const std::vector<double> x = {1, 2, 3, 4, 10}, y = {2, 0, 1, 7};
+  std::vector<double> without;  // of mean(x) - mean(y)
+  for (const double value : x) without.push_back((20 - value) / 4 - 2.5);
+  for (const double value : y) without.push_back(4 - (10 - value) / 3);
+  const Jackknifed made = jackknifed(strata, without);
+  Spread expected = spread_of_mean(x);
+  expected += spread_of_mean(y);
+  EXPECT_NEAR(made.spread.variance, expected.variance, 1e-13);
+  EXPECT_NEAR(made.spread.degrees(), expected.degrees(), 1e-11);
+  EXPECT_NEAR(made.bootstrap_factor * expected.variance,
+              spread_of_mean(x).variance * 5 / 4 + spread_of_mean(y).variance * 4 / 3, 1e-12);
+  EXPECT_EQ(jackknifed(strata, std::vector<double>(9, 0.3)).spread.variance, 0);
+}
+
 TEST(Reranking, EqualsRankingTheDrawnSamples) {
   for (std::uint32_t seed = 0; seed < 40; ++seed) {
     const Scored data = scored(seed, 5 + 7 * seed, static_cast<int>(seed % 3));

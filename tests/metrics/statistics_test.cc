@@ -8,12 +8,14 @@
 
 #include "metrics/stats/agreement.h"
 #include "metrics/stats/correlation.h"
+#include "metrics/stats/degrees.h"
 #include "metrics/stats/delong.h"
 #include "metrics/stats/distributions.h"
 #include "metrics/stats/holm.h"
 #include "metrics/stats/logit_interval.h"
 #include "metrics/stats/mcnemar.h"
 #include "metrics/stats/percentile.h"
+#include "metrics/stats/philox.h"
 #include "metrics/stats/power.h"
 #include "metrics/stats/proportion.h"
 #include "tests/metrics/golden.h"
@@ -156,6 +158,93 @@ TEST(Delong, PerfectAndTinySetsKeepASaneInterval) {
   const Interval constant = interval({1, 1, 1, 1}, {0, 1, 0, 1});
   EXPECT_LT(constant.low, 0.5);
   EXPECT_GT(constant.high, 0.5);
+}
+
+// Plain loops: the estimate's square less what pairs without a common sample multiply to.
+double unbiased_by_definition(const std::vector<std::vector<double>>& kernel) {
+  const std::size_t p = kernel.size(), n = kernel[0].size();
+  double mean = 0, disjoint = 0;
+  for (std::size_t i = 0; i < p; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      mean += kernel[i][j];
+      for (std::size_t k = 0; k < p; ++k)
+        for (std::size_t l = 0; l < n; ++l)
+          if (k != i && l != j) disjoint += kernel[i][j] * kernel[k][l];
+    }
+  const double pairs = static_cast<double>(p * n);
+  return mean * mean / pairs / pairs - disjoint / (pairs * static_cast<double>((p - 1) * (n - 1)));
+}
+
+TEST(Delong, UnbiasedVariancesEqualTheirDefinitionWithTiesToo) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomStream random({.seed = seed}, 0);
+    std::vector<double> a, b;
+    std::vector<std::uint8_t> positive;
+    for (int i = 0; i < 17; ++i) {
+      positive.push_back(i % 3 == 0);
+      const double common = random.uniform();
+      for (auto* scores : {&a, &b}) {
+        scores->push_back(common + random.uniform() + 0.3 * (i % 3 == 0));
+        if (seed % 2 == 1) scores->back() = std::round(4 * scores->back());
+      }
+    }
+    const auto rightly = [&](const std::vector<double>& scores) {
+      std::vector<std::vector<double>> kernel;
+      for (std::size_t i = 0; i < scores.size(); ++i) {
+        if (positive[i] == 0) continue;
+        kernel.emplace_back();
+        for (std::size_t j = 0; j < scores.size(); ++j)
+          if (positive[j] == 0)
+            kernel.back().push_back(scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0);
+      }
+      return kernel;
+    };
+    std::vector<std::vector<double>> of_a = rightly(a);
+    const std::vector<std::vector<double>> of_b = rightly(b);
+    EXPECT_NEAR(delong(a, positive)->unbiased_variance, std::max(0.0, unbiased_by_definition(of_a)),
+                1e-14);
+    for (std::size_t i = 0; i < of_a.size(); ++i)
+      for (std::size_t j = 0; j < of_a[i].size(); ++j) of_a[i][j] -= of_b[i][j];
+    EXPECT_NEAR(paired_delong(a, b, positive)->unbiased_variance,
+                std::max(0.0, unbiased_by_definition(of_a)), 1e-14);
+  }
+}
+
+TEST(Spread, DegreesAreThoseOfTheValues) {
+  // By hand, of 1, 2, 3, 4, 10: k2 = 12.5, k4 = 492.5; 2 k2^2 / (k4 / 5 + 2 k2^2 / 4).
+  const Spread one = spread_of_mean(std::vector<double>{1, 2, 3, 4, 10});
+  EXPECT_NEAR(one.variance, 2.5, 1e-14);
+  EXPECT_NEAR(one.degrees(), 312.5 / (492.5 / 5 + 78.125), 1e-12);
+  // Normal values: on average n - 1 each, Welch's together.
+  double doubt = 0;
+  RandomStream random({.seed = 8}, 0);
+  for (int set = 0; set < 4000; ++set) {
+    std::vector<double> values;
+    for (int i = 0; i < 12; ++i)
+      values.push_back(normal_quantile(0x1p-54 + random.uniform()) + 100);
+    doubt += spread_of_mean(values).doubt;
+  }
+  // Of variance 1: E k2^2 = 13 / 11, so 2 / 11 of that over 12^2.
+  EXPECT_NEAR(doubt / 4000 * 144, 2.0 / 11 * 13 / 11, 0.02);
+  Spread both = {.variance = 3, .doubt = 2 * 9.0 / 7};
+  both += {.variance = 1, .doubt = 2 * 1.0 / 4};
+  EXPECT_NEAR(both.degrees(), 16 / (9.0 / 7 + 1.0 / 4), 1e-12);
+  EXPECT_EQ(Spread{}.degrees(), 1);
+}
+
+TEST(ScoreInterval, IsWilsonsOfTheSamplesThatTheDeviationIsWorth) {
+  const Interval expected = wilson(18, 25);
+  const Interval interval =
+      score_interval(0.72, 0, std::sqrt(0.72 * 0.28 / 25), normal_quantile(0.975), 0.95, "");
+  EXPECT_NEAR(interval.low, expected.low, 1e-12);
+  EXPECT_NEAR(interval.high, expected.high, 1e-12);
+  // A bias moves the lower end alone.
+  const Interval biased =
+      score_interval(0.72, 0.05, std::sqrt(0.72 * 0.28 / 25), normal_quantile(0.975), 0.95, "");
+  EXPECT_LT(biased.low, interval.low - 0.04);
+  EXPECT_EQ(biased.high, interval.high);
+  EXPECT_LE(score_interval(0.999, 0, 0.01, 12.7, 0.95, "").high, 1);
 }
 
 TEST(NewcombeAuroc, EqualsItsDefinition) {
