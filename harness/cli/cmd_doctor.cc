@@ -9,6 +9,7 @@
 
 #include "adapters/catalogue.h"
 #include "adapters/kernels/device.h"
+#include "adapters/kernels/isa.h"
 #include "adapters/libtorch.h"
 #include "adapters/openai/transport.h"
 #include "harness/cli/command.h"
@@ -73,10 +74,12 @@ Check system_name() {
           .found = std::string(system.sysname) + " " + system.release + ", " + system.machine};
 }
 
-Check vector_unit() {
-  const bool avx2 = __builtin_cpu_supports("avx2");
-  return {.name = "vector unit",
-          .found = avx2 ? "AVX2" : "baseline (no AVX2: slower, same results)"};
+// Of the native models, metrics take AVX2 and AVX-512 for themselves.
+Check vector_code() {
+  const kernels::Isa isa = kernels::best_isa();
+  return {.name = "vector code",
+          .found = std::string(kernels::name_of(isa)) +
+                   (isa == kernels::Isa::amx ? ", matrix units" : "")};
 }
 
 std::vector<Check> cuda() {
@@ -155,7 +158,7 @@ int doctor(const fs::path& data_root, bool json, const Context& context) {
                             system_name(),
                             processors(),
                             memory(),
-                            vector_unit(),
+                            vector_code(),
                             disk()};
   for (Check& check : cuda()) checks.push_back(std::move(check));
   checks.push_back(native_models());

@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <string_view>
 #include <typeinfo>
 
+#include "adapters/kernels/isa.h"
 #include "harness/cli/command.h"
 #include "harness/cli/print.h"
 #include "harness/cli/signals.h"
@@ -58,9 +60,19 @@ void say(std::string_view message) {
   ::_exit(static_cast<int>(Kind::internal));
 }
 
+// What the environment asks for and nothing can give is refused before anything begins.
+void check_vector_code() {
+  try {
+    kernels::best_isa();
+  } catch (const std::invalid_argument& error) {
+    throw Error(Kind::usage, error.what());
+  }
+}
+
 int exit_code_of(const std::vector<std::string>& words) {
   Context context{.terminal = terminal_facts(), .stop = &install_signal_handlers(), .words = words};
   try {
+    check_vector_code();
     return command_line(words, context);
   } catch (const Error& error) {
     warn(error.what());

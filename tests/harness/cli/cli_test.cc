@@ -209,6 +209,20 @@ TEST(Cli, ListIsJsonForMachines) {
     EXPECT_NE(done.out.find(name), std::string::npos) << name;
 }
 
+TEST(Cli, VectorCodeCanBeHeldBackByTheEnvironment) {
+  Command doctor = looktwice({"doctor", "--data_root", (unit().root() / "data").string()});
+  doctor.environment["LOOKTWICE_ISA"] = "plain";
+  const Finished plain = finished(doctor);
+  const std::size_t line = plain.out.find("vector code");
+  ASSERT_NE(line, std::string::npos) << plain.out << plain.err;
+  EXPECT_NE(plain.out.substr(line, 40).find("plain"), std::string::npos) << plain.out;
+  doctor.environment["LOOKTWICE_ISA"] = "sse";
+  const Finished refused = finished(doctor);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("LOOKTWICE_ISA is 'sse'; it can be plain, avx2"), std::string::npos)
+      << refused.err;
+}
+
 TEST(Cli, DoctorNamesWhatIsMissingAndHowToGetIt) {
   const Finished done =
       finished(looktwice({"doctor", "--data_root", (unit().root() / "data").string()}));
