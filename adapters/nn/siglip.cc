@@ -1,7 +1,6 @@
 #include "adapters/nn/siglip.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
@@ -14,18 +13,6 @@
 #include "harness/core/error.h"
 
 namespace looktwice::nn {
-namespace {
-
-// Three matrices as one, so that one product serves all; undefined when one of them is.
-Linear joined(const Linear& a, const Linear& b, const Linear& c) {
-  if (!a.weight.defined() || !b.weight.defined() || !c.weight.defined() || !a.bias.defined() ||
-      !b.bias.defined() || !c.bias.defined())
-    return {};
-  return {.weight = at::cat({a.weight, b.weight, c.weight}),
-          .bias = at::cat({a.bias, b.bias, c.bias})};
-}
-
-}  // namespace
 
 Siglip::Siglip(Loading& loading, const std::string& prefix, const SiglipShape& shape)
     : shape_(shape), type_(loading.type()) {
@@ -73,9 +60,6 @@ Siglip::Siglip(Loading& loading, const std::string& prefix, const SiglipShape& s
     own.out = product_of("self_attn.out_proj", hidden, hidden);
     own.up = product_of("mlp.fc1", mlp, hidden);
     own.down = product_of("mlp.fc2", hidden, mlp);
-    if (by_rows_) continue;
-    own.qkv = joined(own.q, own.k, own.v);
-    own.q = own.k = own.v = {};
   }
   // In the file, and never used.
   loading.ignore(prefix + "encoder.layers." + std::to_string(blocks - 1) + ".");
@@ -103,19 +87,16 @@ void Siglip::products(const at::Tensor& x, std::initializer_list<RowMatrix> matr
                     factors_of(type_), finish);
 }
 
-// q, k, v [tiles][heads][tokens][hidden / heads] -> [tiles][tokens][hidden]
-at::Tensor Siglip::mixed(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {
-  return at::scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(
-      {q.size(0), q.size(2), shape_.hidden});
-}
-
 void Siglip::through_by_tensors(const Block& block, at::Tensor& x) const {
-  const std::int64_t heads = shape_.heads;
-  // [3][tiles][heads][tokens][hidden / heads]
-  const at::Tensor qkv = block.qkv(block.norm1(x))
-                             .reshape({x.size(0), x.size(1), 3, heads, shape_.hidden / heads})
-                             .permute({2, 0, 3, 1, 4});
-  x.add_(block.out(mixed(qkv[0], qkv[1], qkv[2])));
+  const at::Tensor normed = block.norm1(x);
+  const auto parts = [&](const Linear& linear) {
+    return linear(normed)
+        .view({x.size(0), x.size(1), shape_.heads, shape_.hidden / shape_.heads})
+        .transpose(1, 2);
+  };
+  const at::Tensor mixed =
+      at::scaled_dot_product_attention(parts(block.q), parts(block.k), parts(block.v));
+  x.add_(block.out(mixed.transpose(1, 2).reshape(x.sizes())));
   x.add_(block.down(at::gelu(block.up(block.norm2(x)), "tanh")));
 }
 

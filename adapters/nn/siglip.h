@@ -48,9 +48,7 @@ class Siglip {
  private:
   struct Block {
     LayerNorm norm1, norm2;
-    Linear q, k, v;  // by rows
-    Linear qkv;      // by tensors
-    Linear out, up, down;
+    Linear q, k, v, out, up, down;
   };
   struct Room {  // of what lives within a block, the same for all
     at::Tensor q, k, v, up;
@@ -58,7 +56,6 @@ class Siglip {
   void products(const at::Tensor& x, std::initializer_list<RowMatrix> matrices,
                 Finish finish = {}) const;
   at::Tensor patches(const at::Tensor& pixels) const;
-  at::Tensor mixed(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
   void through_by_tensors(const Block& block, at::Tensor& x) const;
   void through_by_rows(const Block& block, at::Tensor& x, Room& room) const;
 
