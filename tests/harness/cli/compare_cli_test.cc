@@ -1,8 +1,10 @@
 // compare, gate and plan from end to end: runs made by the program, compared by the program.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "harness/store/run_folder.h"
 #include "tests/harness/cli/unit.h"
@@ -178,6 +180,71 @@ TEST(GateCommand, RulesFilesAreRefusedWithTheirPlace) {
     EXPECT_EQ(done.code, 2) << text << done.err;
     EXPECT_NE(done.err.find(message), std::string::npos) << text << done.err;
   }
+}
+
+// What continuous integration would run: "##[" anywhere in a line, "::" at its beginning.
+void expect_no_command(const Finished& done, const std::string& what) {
+  for (const std::string& text : {done.out, done.err}) {
+    EXPECT_EQ(text.find("##["), std::string::npos) << what << "\n" << text;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      line.erase(0, std::min(line.find_first_not_of(" \t\r\v\f"), line.size()));
+      EXPECT_FALSE(line.starts_with("::")) << what << "\n" << text;
+    }
+  }
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+TEST(Commands, NoNameCanIssueAWorkflowCommand) {
+  const std::string rule = rules("rules:\n- {metric: auroc, floor: 1}\n");
+  int messages = 0;
+  for (const std::string& hostile :
+       {std::string("##[error]x"), std::string("a\n::error::x"), std::string(" ::warning::x")}) {
+    const auto check = [&](const std::vector<std::string>& words) {
+      Command command = looktwice(words);
+      command.folder = unit().root();  // names stand alone, not behind a path
+      const Finished done = finished(command);
+      expect_no_command(done, hostile + " as " + words[0]);
+      messages += !done.err.empty();
+      return done;
+    };
+    EXPECT_EQ(check({"gate", hostile, "--rules", rule}).code, 4);
+    EXPECT_EQ(check({"gate", folder("a"), "--rules", hostile}).code, 2);
+    EXPECT_EQ(check({"compare", hostile, folder("a")}).code, 4);
+    EXPECT_EQ(check({"report", hostile}).code, 4);
+    EXPECT_EQ(check({"plan", "--scores", hostile}).code, 2);
+    check({hostile});
+    check({"run", "--model", hostile, "--tasks", hostile});
+    check({"audit", "published", hostile});
+
+    // A run folder of that name, whose class, metric, label or state say the like.
+    const fs::path place = unit().root() / hostile;
+    const std::string in_json = nlohmann::json(hostile).dump();
+    const std::string inner = in_json.substr(1, in_json.size() - 2);
+    for (const char* name : {"bottle", "auroc"}) {
+      fs::remove_all(place);
+      fs::copy(unit().run("a"), place, fs::copy_options::recursive);
+      for (const char* file : {"run.json", "summary.json", "outcomes.jsonl", "predictions.jsonl"})
+        store::write_whole(place / file, replaced(store::read_text(place / file), name, inner));
+      check({"compare", hostile, folder("a"), "--resamples", "2"});
+      check({"gate", hostile, "--rules", rule, "--baseline", folder("a"), "--resamples", "2"});
+      check({"report", hostile});
+      check({"leaderboard", hostile});
+    }
+    fs::remove_all(place);
+    // A rule's own words.
+    std::string quoted = replaced(hostile, "\n", "\\n");
+    check({"gate", folder("a"), "--rules",
+           rules("rules:\n- {metric: \"" + quoted + "\", floor: 1}\n")});
+    check({"gate", folder("a"), "--rules", rules("\"" + quoted + "\": 1\n")});
+    rules("rules:\n- {metric: auroc, floor: 1}\n");
+  }
+  EXPECT_GT(messages, 30);  // there was something to look at
 }
 
 TEST(PlanCommand, TellsHowManyAndHowSmall) {
