@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -266,6 +267,22 @@ TEST(PlanCommand, TellsHowManyAndHowSmall) {
   const auto of_both = rows({folder("a"), folder("b"), "--mde", "10"});
   EXPECT_NE(of_both[1]["assumed"], of_run[1]["assumed"]);
   EXPECT_EQ(rows({"--mde", "20", "--disagree", "5"})[1]["needed"], nullptr);
+  // A value per sample: ((z(0.975) + z(0.8)) * 12 / 1)^2 = 1130.3.
+  const auto of_values = rows({"--mde", "1", "--deviation", "12", "--samples", "1131"});
+  ASSERT_EQ(of_values.size(), 3u);
+  EXPECT_EQ(of_values[2]["needed"], 1131);
+  EXPECT_NEAR(of_values[2]["detectable"].get<double>(), 1.0, 1e-3);
+  EXPECT_EQ(finished(looktwice({"plan", "--mde", "1", "--deviation", "0"})).code, 2);
+  // Precision, recall and F1 from the decisions of two runs; not from one.
+  std::map<std::string, nlohmann::json> both;
+  for (const auto& row : of_both) both[row["metric"]] = row;
+  for (const char* metric : {"precision", "recall", "f1"}) {
+    ASSERT_TRUE(both.contains(metric)) << metric;
+    EXPECT_EQ(both[metric]["samples"], 40) << metric;
+    EXPECT_GT(both[metric]["detectable"].get<double>(), 1) << metric;
+    EXPECT_GT(both[metric]["needed"].get<int>(), 2) << metric;
+    for (const auto& row : of_run) EXPECT_NE(row["metric"], metric);
+  }
 }
 
 }  // namespace
