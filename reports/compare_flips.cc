@@ -97,11 +97,10 @@ void keep(const std::vector<Judged>& flips, const PairedTask& task, const std::s
   }
 }
 
-}  // namespace
-
-Comparison::Flips flips_of(const PairedTask& task, const store::Summary& first,
-                           const store::Summary& second, const std::string& scorer, int listed) {
-  Comparison::Flips flips{.task = task.name, .scorer = scorer};
+// Against the truth; and the rule in words.
+std::vector<Judged> decided(const PairedTask& task, const store::Summary& first,
+                            const store::Summary& second, const std::string& scorer,
+                            std::string& rule) {
   std::vector<Judged> all = judged(
       task,
       [&](const Outcome& outcome, bool) {
@@ -110,25 +109,46 @@ Comparison::Flips flips_of(const PairedTask& task, const store::Summary& first,
       },
       true);
   if (!all.empty()) {
-    flips.rule = "decisions as generated";
-  } else {
-    all = judged(
-        task,
-        [&](const Outcome& outcome, bool is_first) -> std::optional<bool> {
-          const Mark* mark = mark_by(outcome, scorer);
-          if (!mark || !mark->score) return {};
-          const auto threshold = own_threshold(is_first ? first : second,
-                                               is_first ? task.first.task : task.second.task,
-                                               scorer, outcome.category);
-          if (!threshold) return {};
-          return *mark->score >= *threshold;
-        },
-        true);
-    if (!all.empty())
-      flips.rule =
-          "the answers are scores, so each run's own F1-max threshold decides (per category where "
-          "it has one)";
+    rule = "decisions as generated";
+    return all;
   }
+  all = judged(
+      task,
+      [&](const Outcome& outcome, bool is_first) -> std::optional<bool> {
+        const Mark* mark = mark_by(outcome, scorer);
+        if (!mark || !mark->score) return {};
+        const auto threshold =
+            own_threshold(is_first ? first : second, is_first ? task.first.task : task.second.task,
+                          scorer, outcome.category);
+        if (!threshold) return {};
+        return *mark->score >= *threshold;
+      },
+      true);
+  if (!all.empty())
+    rule =
+        "the answers are scores, so each run's own F1-max threshold decides (per category where "
+        "it has one)";
+  return all;
+}
+
+}  // namespace
+
+std::vector<PairedDecision> paired_decisions(const PairedTask& task, const store::Summary& first,
+                                             const store::Summary& second,
+                                             const std::string& scorer) {
+  std::string rule;
+  std::vector<PairedDecision> decisions;
+  for (const Judged& one : decided(task, first, second, scorer, rule))
+    decisions.push_back({.anomalous = *one.sample->first.anomalous,
+                         .first = one.first_says,
+                         .second = one.second_says});
+  return decisions;
+}
+
+Comparison::Flips flips_of(const PairedTask& task, const store::Summary& first,
+                           const store::Summary& second, const std::string& scorer, int listed) {
+  Comparison::Flips flips{.task = task.name, .scorer = scorer};
+  std::vector<Judged> all = decided(task, first, second, scorer, flips.rule);
   if (all.empty()) {
     const std::string& metric = task.first.headline;
     all = judged(

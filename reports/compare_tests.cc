@@ -28,7 +28,8 @@ Reads reads(const std::string& metric) {
   if (metric.starts_with("auroc") || is_one_of(metric, {"average_precision", "f1_max"}))
     return Reads::scores;
   if (is_one_of(metric, {"accuracy", "precision", "recall", "f1"})) return Reads::decisions;
-  if (is_one_of(metric, {"accuracy_at", "precision_at", "recall_at", "f1_at"}))
+  if (is_one_of(metric, {"accuracy_at", "precision_at", "recall_at", "f1_at", "accuracy_at_half",
+                         "precision_at_half", "recall_at_half", "f1_at_half"}))
     return Reads::threshold;
   return Reads::values;
 }

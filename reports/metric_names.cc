@@ -7,7 +7,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 63> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 67> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -20,6 +20,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 63> kTitles 
     {"precision_at", "precision at threshold"},
     {"recall_at", "recall at threshold"},
     {"f1_at", "F1 at threshold"},
+    {"accuracy_at_half", "accuracy at 0.5"},
+    {"precision_at_half", "precision at 0.5"},
+    {"recall_at_half", "recall at 0.5"},
+    {"f1_at_half", "F1 at 0.5"},
     {"aupro", "AUPRO"},
     {"map_max_auroc", "AUROC of map maximum"},
     {"auroc_of_kinds", "AUROC, mean of kinds"},

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "harness/core/error.h"
+#include "metrics/stats/bootstrap.h"
 #include "metrics/stats/delong.h"
 #include "metrics/stats/power.h"
 #include "reports/compare_flips.h"
@@ -23,6 +25,14 @@ struct Assumed {
   double auroc = 0.8, share = 0.5, disagree = 0.1, correlation = 0.5;
   std::int64_t positives = 0, negatives = 0;
   bool measured_pair = false;
+  bool is_without_scores = false;  // of texts: what is planned comes from the pair alone
+  // Of what is a mean of values per sample, exactly or to first order.
+  struct Mean {
+    std::string metric = {};
+    double deviation = 0;  // of the differences between both models
+    std::int64_t samples = 0;
+  };
+  std::vector<Mean> means = {};
 };
 
 void require(bool holds, const std::string& name, const std::string& expected) {
@@ -39,6 +49,8 @@ void refuse_bad(const PlanOptions& o) {
           "share_anomalous", "percent between 0 and 100");
   require(!o.disagree || (*o.disagree > 0 && *o.disagree <= 100), "disagree",
           "percent above 0, at most 100");
+  require(!o.deviation || (*o.deviation > 0 && *o.deviation <= 1000), "deviation",
+          "points above 0, at most 1000");
   require(!o.correlation || (*o.correlation > -1 && *o.correlation < 1), "correlation",
           "a number between -1 and 1");
 }
@@ -64,6 +76,60 @@ std::vector<Assumed> of_run(const RunView& run) {
   return tasks;
 }
 
+void add_mean(Assumed& assumed, const std::string& metric, const std::vector<double>& differences) {
+  const double deviation = metrics::deviation_of(differences);
+  if (deviation > 0)
+    assumed.means.push_back(
+        {.metric = metric, .deviation = deviation, .samples = std::ssize(differences)});
+}
+
+// Precision, recall and F1 of the decisions of both runs: ratios, so to first order.
+void add_ratios(Assumed& assumed, const std::vector<PairedDecision>& decisions) {
+  struct Ratio {
+    const char* metric;
+    double right, called, anomalous;  // what a hit adds to the top; a call, a defect to the bottom
+  };
+  for (const Ratio& ratio :
+       {Ratio{"precision", 1, 1, 0}, Ratio{"recall", 1, 0, 1}, Ratio{"f1", 2, 1, 1}}) {
+    const auto shares = [&](bool PairedDecision::*says) {
+      std::vector<double> top, bottom;
+      for (const PairedDecision& one : decisions) {
+        top.push_back(one.anomalous && one.*says ? ratio.right : 0);
+        bottom.push_back((one.*says ? ratio.called : 0) + (one.anomalous ? ratio.anomalous : 0));
+      }
+      return metrics::shares_in_ratio(top, bottom);
+    };
+    const std::vector<double> first = shares(&PairedDecision::first),
+                              second = shares(&PairedDecision::second);
+    if (first.empty() || second.empty()) continue;  // one of them called nothing anomalous
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < first.size(); ++i) differences.push_back(second[i] - first[i]);
+    add_mean(assumed, ratio.metric, differences);
+  }
+}
+
+const Mark* scored_mark(const Outcome& outcome, const std::string& scorer) {
+  if (outcome.status != Status::answered) return nullptr;
+  for (const Mark& mark : outcome.marks)
+    if (mark.scorer == scorer && mark.unscored_because.empty()) return &mark;
+  return nullptr;
+}
+
+// ROUGE-L, SBERT and whatever else both runs have a number of per sample.
+void add_values(Assumed& assumed, const PairedTask& pair, const std::string& scorer) {
+  std::map<std::string, std::vector<double>> differences;
+  for (const PairedTask::Sample& sample : pair.samples) {
+    const Mark *first = scored_mark(sample.first, scorer),
+               *second = scored_mark(sample.second, scorer);
+    if (!first || !second) continue;
+    for (const auto& [name, value] : first->values)
+      if (const auto found = second->values.find(name); found != second->values.end())
+        differences[name].push_back(found->second - value);
+  }
+  for (const auto& [name, values] : differences)
+    if (metric_unit(name) == Unit::percent) add_mean(assumed, name, values);
+}
+
 // How two runs go together: the share of samples that exactly one gets right, the correlation of
 // their AUROCs.
 void add_pair(std::vector<Assumed>& tasks, const RunView& run, const RunView& other,
@@ -82,6 +148,8 @@ void add_pair(std::vector<Assumed>& tasks, const RunView& run, const RunView& ot
       found->disagree = static_cast<double>(flips.lost + flips.won) / static_cast<double>(all);
       found->measured_pair = true;
     }
+    add_ratios(*found, paired_decisions(pair, run.summary, other.summary, scorer));
+    add_values(*found, pair, scorer);
     std::vector<double> a, b;
     std::vector<std::uint8_t> positive;
     for (const PairedTask::Sample& sample : pair.samples) {
@@ -114,6 +182,27 @@ void reasoned(Plan::Row& row, Body body) {
   } catch (const std::invalid_argument& error) {
     row.reason = error.what();
   }
+}
+
+void add_mean_row(Plan& plan, const Assumed& assumed, const Assumed::Mean& mean,
+                  const PlanOptions& options) {
+  const metrics::Power power{.level = 1 - options.level, .power = options.power};
+  Plan::Row row{.task = assumed.task, .metric = mean.metric};
+  const bool is_ratio =
+      mean.metric == "precision" || mean.metric == "recall" || mean.metric == "f1";
+  row.assumed = std::string(is_ratio ? "what samples add to the difference" : "differences") +
+                " deviate by " + fixed(100 * mean.deviation, 1) + " points";
+  if (options.mde)
+    reasoned(row, [&] {
+      row.needed = metrics::samples_for_mean(*options.mde / 100, mean.deviation, power);
+    });
+  if (mean.samples > 0) {
+    row.samples = mean.samples;
+    reasoned(row, [&] {
+      row.detectable = 100 * metrics::detectable_mean(mean.samples, mean.deviation, power);
+    });
+  }
+  plan.rows.push_back(std::move(row));
 }
 
 void add_rows(Plan& plan, const Assumed& assumed, const PlanOptions& options) {
@@ -166,8 +255,8 @@ void add_rows(Plan& plan, const Assumed& assumed, const PlanOptions& options) {
       }
     });
   }
-  plan.rows.push_back(std::move(auroc));
-  plan.rows.push_back(std::move(rate));
+  if (!assumed.is_without_scores) plan.rows.push_back(std::move(auroc));
+  if (!assumed.is_without_scores || assumed.measured_pair) plan.rows.push_back(std::move(rate));
 }
 
 }  // namespace
@@ -181,12 +270,18 @@ Plan plan(const RunView* run, const RunView* other, const PlanOptions& options) 
         "can it show?)");
   Plan result{.level = options.level, .power = options.power, .mde = options.mde};
   std::vector<Assumed> tasks = run ? of_run(*run) : std::vector<Assumed>(1);
-  if (run && std::none_of(tasks.begin(), tasks.end(), [](const Assumed& assumed) {
-        return assumed.positives + assumed.negatives > 0;
-      }))
-    throw Error(Kind::data, run->folder.string() + ": no sample has a score to plan from");
   if (run && other) add_pair(tasks, *run, *other, options.scorer);
+  const auto has_scores = [](const Assumed& assumed) {
+    return assumed.positives + assumed.negatives > 0;
+  };
+  if (run && std::none_of(tasks.begin(), tasks.end(), [&](const Assumed& assumed) {
+        return has_scores(assumed) || !assumed.means.empty();
+      }))
+    throw Error(Kind::data, run->folder.string() +
+                                ": no sample has a score to plan from; values per sample (ROUGE-L "
+                                "and so on) need a second run");
   for (Assumed& assumed : tasks) {
+    assumed.is_without_scores = run && !has_scores(assumed) && !assumed.means.empty();
     if (options.auroc) assumed.auroc = *options.auroc / 100;
     if (options.share_anomalous) assumed.share = *options.share_anomalous / 100;
     if (options.disagree) assumed.disagree = *options.disagree / 100;
@@ -198,14 +293,24 @@ Plan plan(const RunView* run, const RunView* other, const PlanOptions& options) 
       assumed.negatives = all - assumed.positives;
     }
     add_rows(result, assumed, options);
+    for (Assumed::Mean& mean : assumed.means) {
+      if (options.samples) mean.samples = *options.samples;
+      add_mean_row(result, assumed, mean, options);
+    }
+    if (options.deviation)
+      add_mean_row(result, assumed,
+                   {.deviation = *options.deviation / 100,
+                    .samples = options.samples.value_or(assumed.positives + assumed.negatives)},
+                   options);
   }
   if (run && other)
     result.notes.push_back(
-        "Disagreement and correlation are those of the two runs, unless given as options.");
+        "Disagreement, correlation and deviations are those of the two runs, unless given as "
+        "options; for precision, recall and F1 to first order, over all samples together.");
   else
     result.notes.push_back(
         "Disagreement and correlation are guesses unless given as options; a second run folder "
-        "measures them.");
+        "measures them, and adds precision, recall, F1 and values per sample (or --deviation).");
   return result;
 }
 
@@ -229,7 +334,7 @@ Page page_of(const Plan& plan) {
   for (const Plan::Row& row : plan.rows) {
     std::vector<Cell> cells;
     if (by_task) cells.push_back({.text = row.task});
-    cells.push_back({.text = metric_title(row.metric)});
+    cells.push_back({.text = row.metric.empty() ? "a value per sample" : metric_title(row.metric)});
     cells.push_back({.text = row.assumed});
     if (plan.mde)
       cells.push_back({.text = row.needed ? std::to_string(*row.needed) : "-",

@@ -1,6 +1,8 @@
 // How many samples a comparison of two models needs, and how small a difference a data set can
 // show. Plans, not tests: what a run or a pair of runs tells (AUROC, classes, how often both
-// disagree, how alike they rank) goes into normal approximations (metrics/stats/power.h).
+// disagree, how alike they rank, how far values of the same sample are apart) goes into normal
+// approximations (metrics/stats/power.h). Precision, recall, F1 and values per sample need two runs
+// or a deviation.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +23,17 @@ struct PlanOptions {
   std::optional<double> disagree = {};     // percent of samples that exactly one model gets right;
                                            // default: as two runs do, else 10
   std::optional<double> correlation = {};  // of both AUROCs; default: as of two runs, else 0.5
+  // Standard deviation of the differences of a value per sample (ROUGE-L, SBERT), in points;
+  // default: as of two runs, else no such row.
+  std::optional<double> deviation = {};
   double level = 0.95, power = 0.8;
   std::string scorer = {};
 };
 
 struct Plan {
   struct Row {
-    std::string task = {}, metric = {};  // "auroc", "accuracy"
+    std::string task = {},
+                metric = {};  // "auroc", "accuracy", "f1", "low_level.rouge_l"; empty: any value
     std::string assumed = {};
     std::optional<std::int64_t> needed = {};  // samples in all
     std::optional<std::int64_t> samples = {};

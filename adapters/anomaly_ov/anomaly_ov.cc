@@ -15,6 +15,7 @@
 #include "adapters/nn/device_map.h"
 #include "adapters/nn/stage_clock.h"
 #include "harness/core/adapter.h"
+#include "harness/core/decoding.h"
 #include "harness/core/error.h"
 
 namespace looktwice::adapters {
@@ -27,6 +28,7 @@ struct Options {
   std::string dtype = "fp32", device_map = {}, score_dtype = "fp32", variant = "released",
               score = "sigmoid", map = "whole";
   int max_new_tokens = 0;
+  DecodingOptions decoding = {};
   bool words = true, look_back = true, split_prompts = true, q_former = true, pre_resize = true;
 
   void visit(auto&& option) {
@@ -50,6 +52,7 @@ struct Options {
            "false: score and map alone, whatever is asked; the language model is never read");
     option("max_new_tokens", max_new_tokens,
            "no answer is longer; 0: as the task says (4096 for VisA-D&R)");
+    decoding.visit(option);
     option("look_back", look_back,
            "false: ablation of the paper's table 1, no class of the picture");
     option("split_prompts", split_prompts, "false: ablation, no positive and negative embedding");
@@ -67,6 +70,7 @@ void check_word(const char* name, const std::string& word, const char* one, cons
 VisionOptions vision_options(const Options& options, at::Device device) {
   if (options.max_new_tokens < 0)
     throw Error(Kind::usage, "model anomaly_ov: max_new_tokens must be 0 or more");
+  options.decoding.check("model anomaly_ov");
   if (options.expert == "none" && !options.words)
     throw Error(Kind::usage, "model anomaly_ov: words=false with expert=none leaves nothing");
   check_word("variant", options.variant, "released", "paper");
@@ -90,6 +94,7 @@ class AnomalyOv final : public Adapter {
         device_(devices_.home),
         type_(nn::number_type_named(options.dtype)),
         most_texts_(nn::texts_at_once(setting, device_)),
+        run_seed_(setting.seed),
         folder_(checkpoint_folder({.checkpoint = options.checkpoint,
                                    .expert = options.expert,
                                    .vision = options.vision})),
@@ -212,7 +217,9 @@ class AnomalyOv final : public Adapter {
         nn::writing_task(request, ++last_tag_,
                          {.repetition_penalty = language_->config().repetition_penalty,
                           .stop_ids = language_->config().stop_ids,
-                          .max_new_tokens = options_.max_new_tokens});
+                          .max_new_tokens = options_.max_new_tokens,
+                          .decoding = options_.decoding,
+                          .run_seed = run_seed_});
     task.embeds = language_->sequence(open.prompt, {open.memory.tokens});
     task.start = shared_prefix(open.memory, open.prompt);
     writer_->add(std::move(task));
@@ -263,6 +270,7 @@ class AnomalyOv final : public Adapter {
   const at::Device device_;
   const at::ScalarType type_;
   const int most_texts_;
+  const std::uint64_t run_seed_;
   const CheckpointFolder folder_;
   const Vision vision_;
   // Not before a question wants words.

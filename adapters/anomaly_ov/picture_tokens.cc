@@ -48,7 +48,11 @@ Tensor reduced(const Tensor& map, std::int64_t side, int most_tiles) {
 }  // namespace
 
 std::array<std::int32_t, 6> sentence_ids(double score) {
-  const std::int32_t word = score < 0.3 ? 10078 : score < 0.7 ? 69251 : 7548;
+  // As PyTorch compares a float tensor with 0.3 and 0.7: the bounds are floats, too, and the float
+  // next to 0.7, which is smaller than 0.7, is no longer below it. (In bfloat16, as the released
+  // code runs, the upper bound is 0.69921875; our score is never rounded to that.)
+  const auto rounded = static_cast<float>(score);
+  const std::int32_t word = rounded < 0.3F ? 10078 : rounded < 0.7F ? 69251 : 7548;
   return {4197, word, 31327, 4419, 25, 220};
 }
 

@@ -68,7 +68,7 @@ void serve_texts(Inbox& inbox, Outbox& outbox, const Serving& serving) {
 }
 
 WritingTask writing_task(const Request& request, std::uint64_t tag, const Manner& manner) {
-  const Decoding& decoding = request.question.decoding;
+  const Decoding decoding = manner.decoding.applied_to(request.question.decoding, manner.run_seed);
   const int most = manner.max_new_tokens > 0
                        ? std::min(manner.max_new_tokens, decoding.max_new_tokens)
                        : decoding.max_new_tokens;

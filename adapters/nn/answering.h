@@ -15,6 +15,7 @@
 
 #include "adapters/nn/writer.h"
 #include "harness/core/adapter.h"
+#include "harness/core/decoding.h"
 
 namespace looktwice::nn {
 
@@ -45,6 +46,8 @@ struct Manner {
   float repetition_penalty = 1;
   std::vector<std::int32_t> stop_ids = {};
   int max_new_tokens = 0;  // no text is longer; 0: as the request says
+  DecodingOptions decoding = {};
+  std::uint64_t run_seed = 0;  // of --seed
 };
 // Sampling, stream of draws, end and length of the text; prompt, start and the rest are the
 // caller's.

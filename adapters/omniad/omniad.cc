@@ -17,6 +17,7 @@
 #include "adapters/omniad/picture_shelf.h"
 #include "adapters/omniad/seg_grammar.h"
 #include "harness/core/adapter.h"
+#include "harness/core/decoding.h"
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 
@@ -31,6 +32,7 @@ struct Options {
               add_vision_id = "auto";
   std::int64_t min_pixels = 0, max_pixels = 0;
   int side = 512, index_base = 0, max_new_tokens = 0;
+  DecodingOptions decoding = {};
   bool resize_twice = true, constrained = false;
 
   void visit(auto&& option) {
@@ -58,6 +60,7 @@ struct Options {
            "masked");
     option("max_new_tokens", max_new_tokens,
            "no answer is longer; 0: as the task says (1024 for det.*)");
+    decoding.visit(option);
     option("index_base", index_base, "what constrained answers call the first row and column");
   }
 };
@@ -87,6 +90,7 @@ Options checked(Options options) {
     throw Error(Kind::usage, "model omniad: min_pixels must be at most max_pixels");
   if (options.max_new_tokens < 0)
     throw Error(Kind::usage, "model omniad: max_new_tokens must be 0 or more");
+  options.decoding.check("model omniad");
   if (options.index_base != 0 && options.index_base != 1)
     throw Error(Kind::usage, "model omniad: index_base must be 0 or 1");
   return options;
@@ -104,6 +108,7 @@ class OmniAd final : public Adapter {
             nn::devices_of("model omniad", options.device_map, setting.device, options.checkpoint)),
         device_(devices_.home),
         most_texts_(nn::texts_at_once(setting, device_)),
+        run_seed_(setting.seed),
         // Room for what is remembered and for the texts at some 4,000 tokens each.
         model_(options.checkpoint, device_, nn::number_type_named(options.dtype), devices_.map,
                kKeptTokens + std::int64_t{4096} * most_texts_),
@@ -225,7 +230,9 @@ class OmniAd final : public Adapter {
         nn::writing_task(request, ++last_tag_,
                          {.repetition_penalty = model_.generation().repetition_penalty,
                           .stop_ids = model_.generation().stop_ids,
-                          .max_new_tokens = options_.max_new_tokens});
+                          .max_new_tokens = options_.max_new_tokens,
+                          .decoding = options_.decoding,
+                          .run_seed = run_seed_});
     task.embeds = nn::embedded_prompt(model_.decoder(), open.prompt,
                                       [&](std::int32_t id) { return pictures.at(id).features; });
     task.positions = nn::mrope_positions(stretches);
@@ -341,6 +348,7 @@ class OmniAd final : public Adapter {
   const nn::Devices devices_;
   const at::Device device_;
   const int most_texts_;
+  const std::uint64_t run_seed_;
   const Model model_;
   PictureShelf shelf_;
   nn::PrefixMemory memory_;

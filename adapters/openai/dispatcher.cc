@@ -138,6 +138,9 @@ void Dispatcher::prepare(Request request) {
   if (manner_.picture_side >= 0) form.side = manner_.picture_side;
   if (manner_.jpeg_quality >= 0) form.jpeg_quality = manner_.jpeg_quality;
   if (!manner_.detail.empty()) form.detail = manner_.detail;
+  // The seed of --seed is the body's: see chat_body.
+  Decoding& decoding = request.question.decoding;
+  decoding = manner_.decoding.applied_to(std::move(decoding), 0);
   job.request = std::move(request);
   try {
     std::vector<std::shared_ptr<const std::string>> urls;

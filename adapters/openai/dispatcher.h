@@ -24,6 +24,7 @@
 #include "adapters/openai/purse.h"
 #include "adapters/openai/transport.h"
 #include "harness/core/adapter.h"
+#include "harness/core/decoding.h"
 #include "harness/core/error.h"
 
 namespace looktwice::openai {
@@ -45,6 +46,7 @@ struct Manner {
   bool pictures = true;  // false: the questions alone
   int picture_side = -1, jpeg_quality = -1;
   std::string detail = {};
+  DecodingOptions decoding = {};  // where the question says nothing
   std::uint64_t jitter_seed = 0;
   std::function<std::time_t()> wall_clock = [] { return std::time(nullptr); };
 };

@@ -32,6 +32,7 @@ struct Options {
   bool pictures = true;
   std::string detail = {};
   int image_side = -1, jpeg_quality = -1;
+  DecodingOptions decoding = {};
   bool same_model = false;
   std::string ask_again_on = {};
   std::filesystem::path prices = {};
@@ -67,6 +68,7 @@ struct Options {
            "p_yes: P(yes) among yes and no; log_odds: its log-odds, which tie less");
     option("length_field", length_field,
            "max_tokens or max_completion_tokens; auto: by the name of the model");
+    decoding.visit(option);
     option("omit", omit, "members that are not sent: omit=\"temperature,seed\"");
     option("pictures", pictures,
            "false: the questions alone, for models without eyes: what can be guessed from words");
@@ -212,6 +214,7 @@ class OpenAi final : public Adapter {
     check_range("image_side", options_.image_side, -1, 1 << 15);
     check_range("jpeg_quality", options_.jpeg_quality, -1, 100);
     check_range("max_body", options_.max_body, 0.001, 1024);
+    options_.decoding.check("model openai");
     if (options_.score != "p_yes" && options_.score != "log_odds")
       refuse("score", options_.score, "p_yes or log_odds");
     if (options_.length_field != "auto" && options_.length_field != "max_tokens" &&
@@ -239,6 +242,7 @@ class OpenAi final : public Adapter {
                                                         : "max_tokens";
     for (const std::string& name : words_in(options_.omit)) body.omit.insert(name);
     if (thinking) body.omit.insert({"temperature", "top_p", "stop"});
+    refuse_unsent();
     if (!options_.fields.empty())
       body.extra = members_of(text_of_file(options_.fields), body.omit,
                               "fields=" + printable(options_.fields.string(), 200));
@@ -252,7 +256,22 @@ class OpenAi final : public Adapter {
     manner_.picture_side = options_.image_side;
     manner_.jpeg_quality = options_.jpeg_quality;
     manner_.detail = options_.detail;
+    manner_.decoding = options_.decoding;
     manner_.log_odds = options_.score == "log_odds";
+  }
+
+  // What is asked for and would not be sent.
+  void refuse_unsent() const {
+    const DecodingOptions untouched;
+    const auto refuse_if = [&](bool given, const char* name) {
+      if (!given || !manner_.body.omit.contains(name)) return;
+      throw Error(Kind::usage, "model openai: " + std::string(name) +
+                                   " is set but would not be sent: omit= names it, or '" +
+                                   printable(options_.model, 100) + "' takes none");
+    };
+    refuse_if(options_.decoding.temperature != untouched.temperature, "temperature");
+    refuse_if(options_.decoding.top_p != untouched.top_p, "top_p");
+    refuse_if(options_.decoding.seed != untouched.seed, "seed");
   }
 
   void describe_pace() {

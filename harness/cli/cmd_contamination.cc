@@ -23,6 +23,7 @@
 #include "harness/run/contamination.h"
 #include "harness/run/score.h"
 #include "harness/store/disk.h"
+#include "reports/escape.h"
 #include "reports/headline.h"
 #include "reports/metric_names.h"
 #include "suites/datasets/layout.h"
@@ -306,9 +307,9 @@ class Lister {
       throw Error(Kind::data, printable(options_.folder.string()) + ": neither pictures nor texts");
     file.commit();
     line_.finish();
-    print(printable(options_.output.string()) + ": " + std::to_string(pictures_.size()) +
-          " pictures, " + std::to_string(text_items_) + " texts; " + std::to_string(others_) +
-          " other files left out\n");
+    print(reports::terminal_text(options_.output.string()) + ": " +
+          std::to_string(pictures_.size()) + " pictures, " + std::to_string(text_items_) +
+          " texts; " + std::to_string(others_) + " other files left out\n");
     if (undecoded_ > 0)
       warn(std::to_string(undecoded_) +
            " pictures have no perceptual hash (not readable, or of "

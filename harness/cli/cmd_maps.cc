@@ -9,6 +9,7 @@
 #include "harness/core/text.h"
 #include "harness/store/disk.h"
 #include "harness/store/run_folder.h"
+#include "reports/escape.h"
 #include "reports/heat_maps.h"
 
 namespace looktwice::cli {
@@ -69,7 +70,7 @@ int maps(const MapsCommand& given) {
       });
   for (const std::string& problem : count.problems) warn(problem);
   std::string line = std::to_string(count.written) + " maps written to " +
-                     printable(folder.string()) + ", listed in maps.csv";
+                     reports::terminal_text(folder.string()) + ", listed in maps.csv";
   if (count.without_map > 0)
     line += "; " + std::to_string(count.without_map) + " samples have no map";
   if (count.unreadable > 0) line += "; " + std::to_string(count.unreadable) + " could not be drawn";

@@ -14,6 +14,7 @@
 #include "harness/core/text.h"
 #include "harness/run/pixel_pass.h"
 #include "harness/store/disk.h"
+#include "reports/escape.h"
 #include "suites/text_mask.h"
 
 namespace looktwice::cli {
@@ -93,8 +94,8 @@ int masks(const MasksCommand& options, const Context& context) {
   if (lost > 0)
     warn(std::to_string(lost) + " masks have no patch by --patches=" + options.patches +
          " and became empty");
-  print(std::to_string(masked.size()) + " masks as text in " + printable(options.output.string()) +
-        "\n");
+  print(std::to_string(masked.size()) + " masks as text in " +
+        reports::terminal_text(options.output.string()) + "\n");
   return 0;
 }
 

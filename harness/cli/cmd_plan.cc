@@ -15,7 +15,7 @@ struct PlanCommand {
   std::vector<std::filesystem::path> runs = {};
   std::string format = "terminal", scorer = {};
   std::string mde = {}, samples = {}, auroc = {}, share_anomalous = {}, disagree = {},
-              correlation = {};  // empty: not given
+              correlation = {}, deviation = {};  // empty: not given
   double level = 0.95, power = 0.8;
   bool json = false;
 };
@@ -41,6 +41,7 @@ int plan(const PlanCommand& options, const Context& context) {
                      .share_anomalous = given<double>("share_anomalous", options.share_anomalous),
                      .disagree = given<double>("disagree", options.disagree),
                      .correlation = given<double>("correlation", options.correlation),
+                     .deviation = given<double>("deviation", options.deviation),
                      .level = options.level,
                      .power = options.power,
                      .scorer = options.scorer});
@@ -68,6 +69,9 @@ void add_plan(Command& program, Context& context) {
               "else 10")
       .option("correlation", options->correlation,
               "of both AUROCs; default: as of both runs, else 0.5")
+      .option("deviation", options->deviation,
+              "standard deviation of the differences of a value per sample (ROUGE-L, SBERT), in "
+              "points: adds a row for it")
       .option("level", options->level, "of confidence: 0.95 is a false alarm in 20")
       .option("power", options->power, "chance to see a difference that is there")
       .option("scorer", options->scorer, "official or corrected, for what runs disagree on")

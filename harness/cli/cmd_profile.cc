@@ -16,6 +16,7 @@
 #include "harness/run/predict.h"
 #include "harness/run/profile.h"
 #include "harness/store/frame.h"
+#include "reports/escape.h"
 #include "reports/latency.h"
 #include "reports/trace.h"
 
@@ -221,7 +222,7 @@ int profile(const ProfileCommand& options, const Context& context) {
   store::write_whole(written / "trace.json", reports::chrome_trace(latency.view));
   print(reports::render(latency, beside, shown, render_options(context.terminal)));
   if (shown == reports::Format::terminal)
-    print("\nWritten: " + printable((written / "latency.html").string()) +
+    print("\nWritten: " + reports::terminal_text((written / "latency.html").string()) +
           ", .md, .csv, .json, .tex, trace.json (open it in ui.perfetto.dev)\n");
   if (!latency.valid()) warn(reports::verdict_of(latency));
   if (context.stop->asked()) return 128 + context.stop->signal;

@@ -4,6 +4,7 @@
 #include "harness/cli/formats.h"
 #include "harness/cli/print.h"
 #include "harness/store/disk.h"
+#include "reports/escape.h"
 #include "reports/html_report.h"
 #include "reports/report.h"
 
@@ -29,7 +30,8 @@ int report(const ReportCommand& options, const Context& context) {
   });
   print(reports::render(full, shown, render_options(context.terminal)));
   if (shown == reports::Format::terminal)
-    print("\nWritten: " + (folder / "report.html").string() + ", .md, .csv, .json, .tex\n");
+    print("\nWritten: " + reports::terminal_text((folder / "report.html").string()) +
+          ", .md, .csv, .json, .tex\n");
   return 0;
 }
 

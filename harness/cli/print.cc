@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "harness/core/error.h"
-#include "harness/core/text.h"
 #include "harness/store/disk.h"
+#include "reports/escape.h"
 
 namespace looktwice::cli {
 
@@ -26,7 +26,7 @@ void warn(const std::string& message) {
   std::istringstream lines(message);
   std::string text;
   for (std::string line; std::getline(lines, line);)
-    text += (text.empty() ? "looktwice: " : "") + printable(line, 4000) + "\n";
+    text += (text.empty() ? "looktwice: " : "") + reports::terminal_text(line) + "\n";
   std::fputs(text.c_str(), stderr);
 }
 

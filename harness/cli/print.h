@@ -14,8 +14,9 @@ namespace looktwice::cli {
 struct ClosedPipe {};
 
 void print(std::string_view text);  // to stdout, at once
-void warn(
-    const std::string& message);  // to stderr: "looktwice: ..."; control characters made visible
+// To stderr: "looktwice: ..."; control characters made visible, commands of continuous integration
+// broken.
+void warn(const std::string& message);
 
 // The short report of a run, for its end.
 std::string run_report(const store::RunFolder& folder, const Terminal& terminal);

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "reports/escape.h"
+
 namespace looktwice::cli {
 namespace {
 
@@ -48,8 +50,9 @@ void ProgressLine::show(const std::string& what, std::int64_t done, std::int64_t
     for (int i = 0; i < kBarCells; ++i) bar += i < full ? "█" : "░";
     bar = " " + bar;
   }
-  std::fprintf(stderr, "%s%s%s  %s%s%s", tty_ ? "\r\033[K" : "", what.c_str(), bar.c_str(), tail,
-               extra.empty() ? "" : "  ", extra.c_str());
+  std::fprintf(stderr, "%s%s%s  %s%s%s", tty_ ? "\r\033[K" : "",
+               reports::terminal_text(what).c_str(), bar.c_str(), tail, extra.empty() ? "" : "  ",
+               extra.c_str());
   if (!tty_) std::fputc('\n', stderr);
   std::fflush(stderr);
   open_ = tty_;

@@ -63,7 +63,8 @@ void ScoringOptions::add_to(Command& command) {
               "values beside those of the task, names or globs: aupro_*,pixel_*_at; `looktwice "
               "list metrics`")
       .option("threshold", threshold,
-              "score from which a sample counts as anomalous, for accuracy_at and so on")
+              "score from which a sample counts as anomalous, for accuracy_at and so on; those at "
+              "0.5 stay beside them as accuracy_at_half")
       .option(
           "pixel_threshold", pixel_threshold,
           "the same of a pixel, for pixel_accuracy_at: NUMBER; or one for all maps of a task, "

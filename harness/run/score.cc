@@ -167,7 +167,14 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, std::vector
 }
 
 // What the suite reports and what the user asked for beside it.
-Plan extended(Plan plan, const std::vector<std::string>& more) {
+// With what else was asked for; and where values at a threshold of the user's are shown, those at
+// 0.5 stay beside them.
+Plan extended(Plan plan, const ScoreOptions& options) {
+  std::vector<std::string> more = options.more_metrics;
+  constexpr double kHalf = 0.5;
+  if (options.metric.threshold != kHalf)
+    for (const std::string& name : plan.image_metrics)
+      if (name.ends_with("_at")) more.push_back(name + "_half");
   for (const MetricEntry& family : metrics::metric_catalogue()) {
     auto& names = family.pixel ? plan.pixel_metrics : plan.image_metrics;
     for (const metrics::ValueInfo& info : family.gives)
@@ -297,7 +304,7 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
   outcomes.write(store::file_header("outcomes", name.run) + "\n");
   for (const Task& task : tasks) {
     std::vector<Marked> all = read_task(task, recorded);
-    const Plan plan = extended(plan_for(task, all), options.more_metrics);
+    const Plan plan = extended(plan_for(task, all), options);
     summary.tasks.push_back(task_summary(task, all, plan));
     const WhyNone why_none = measure(all, recorded, options);
     add_all_rows(summary.rows, task, all, plan, codec, folder, options, why_none);
@@ -321,7 +328,7 @@ store::Summary score_part(std::span<Task> tasks, const ImageCodec& codec,
     Task& whole = tasks[t];
     LOOKTWICE_CHECK(part[t].size() == whole.samples.size());
     std::vector<Marked> all = read_task(whole, recorded);
-    const Plan plan = extended(plan_for(whole, all), options.more_metrics);
+    const Plan plan = extended(plan_for(whole, all), options);
     std::vector<Marked> kept;
     Task task{.name = whole.name,
               .variant = whole.variant,

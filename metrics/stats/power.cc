@@ -95,6 +95,22 @@ double detectable_mean(std::int64_t samples, double deviation, const Power& powe
   return (z.level + z.power) * deviation / std::sqrt(static_cast<double>(samples));
 }
 
+std::vector<double> shares_in_ratio(std::span<const double> top, std::span<const double> bottom) {
+  require(top.size() == bottom.size(), "a top and a bottom for each sample");
+  double sum_top = 0, sum_bottom = 0;
+  for (std::size_t i = 0; i < top.size(); ++i) {
+    sum_top += top[i];
+    sum_bottom += bottom[i];
+  }
+  if (sum_bottom == 0) return {};
+  const double ratio = sum_top / sum_bottom, mean = sum_bottom / static_cast<double>(top.size());
+  std::vector<double> shares;
+  shares.reserve(top.size());
+  for (std::size_t i = 0; i < top.size(); ++i)
+    shares.push_back((top[i] - ratio * bottom[i]) / mean);
+  return shares;
+}
+
 double hanley_mcneil_variance(double auroc, std::int64_t positives, std::int64_t negatives) {
   require(auroc >= 0 && auroc <= 1 && positives >= 1 && negatives >= 1,
           "an AUROC in [0, 1] and both classes");

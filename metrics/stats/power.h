@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace looktwice::metrics {
 
@@ -23,6 +25,12 @@ double detectable_paired_rates(std::int64_t samples, double disagree, const Powe
 // A mean of differences with this standard deviation, per sample or per cluster.
 std::int64_t samples_for_mean(double difference, double deviation, const Power& power = {});
 double detectable_mean(std::int64_t samples, double deviation, const Power& power = {});
+
+// Precision, recall and F1 are ratios of two sums over samples. By how much each sample moves such
+// a ratio, to first order (the delta method; their mean is 0): the standard deviation of these, or
+// of their differences between two models, is the `deviation` above. Empty when the bottoms add up
+// to 0. top and bottom: of the same length, else std::invalid_argument.
+std::vector<double> shares_in_ratio(std::span<const double> top, std::span<const double> bottom);
 
 // Variance of an AUROC by Hanley and McNeil's exponential model.
 double hanley_mcneil_variance(double auroc, std::int64_t positives, std::int64_t negatives);

@@ -1,6 +1,8 @@
 #include "suites/visa_dr/records.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "harness/core/error.h"
 #include "harness/core/text.h"
@@ -12,12 +14,36 @@ using Type = JsonValue::Type;
 
 constexpr std::array kReferenceNames = {"answers", "answer", "gt", "responses_gt"};
 
+constexpr std::array<std::string_view, 7> kWordsOfNo = {"false", "0",    "no",  "normal",
+                                                        "good",  "none", "null"};
+
 // The second folder of a path, "candle" of "VisA/candle/Data/1.JPG".
 std::string second_part(const std::string& path) {
   const std::size_t first = path.find('/', path.starts_with("./") ? 2 : 0);
   if (first == std::string::npos) return {};
   const std::size_t second = path.find('/', first + 1);
   return second == std::string::npos ? std::string() : path.substr(first + 1, second - first - 1);
+}
+
+// As Python's `if value:` has it, on which the published script relies: null, false, 0, "", [] and
+// {} are false, everything else is true, so also "false" and "0".
+bool is_truthy(const JsonValue& value) {
+  switch (value.type) {
+    case Type::null:
+      return false;
+    case Type::boolean:
+      return value.text == "true";
+    case Type::number:
+      // Unlike std::stod, strtod takes numbers that are too small to be normal: 1e-400 is 0.
+      return std::strtod(value.text.c_str(), nullptr) != 0;
+    case Type::text:
+      return !value.text.empty();
+    case Type::array:
+      return !value.items.empty();
+    case Type::object:
+      return !value.members.empty();
+  }
+  LOOKTWICE_CHECK(false);
 }
 
 // One record while it is being read.
@@ -48,12 +74,10 @@ class Reader {
 
   void read_anomaly() {
     const JsonValue& anomaly = need("anomaly");
-    if (anomaly.type == Type::boolean)
-      record.anomaly = anomaly.text == "true";
-    else if (anomaly.type == Type::number)
-      record.anomaly = std::stod(anomaly.text) != 0;
-    else
-      refuse("anomaly", "expected true, false or a number, not " + shown(anomaly));
+    record.anomaly = is_truthy(anomaly);
+    record.is_doubtful =
+        anomaly.type == Type::text &&
+        std::ranges::find(kWordsOfNo, lower_ascii(anomaly.text)) != std::end(kWordsOfNo);
   }
 
   void read_dialogue() {

@@ -20,6 +20,7 @@ struct DrRecord {
   // The field "class" where it is there, else the second part of `image` ("VisA/<class>/...").
   std::string category = {};
   std::optional<bool> anomaly = {};
+  bool is_doubtful = false;  // anomalous by the rule, though `anomaly` says "false", "0", "normal"
   std::vector<std::string> questions = {}, references = {};  // of the same length
 };
 
@@ -27,7 +28,8 @@ struct DrRecord {
 [[noreturn]] void refuse_record(const std::string& file, const DrRecord& record,
                                 const std::string& field, const std::string& why);
 
-// test_data.json: {"image", "anomaly"}. anomaly: true, false or a number (0: normal).
+// test_data.json: {"image", "anomaly"}. anomaly: any value, true or false as Python takes it:
+// normal are false, 0, null, "", [] and {}; all others, even "false" and "0", are anomalous.
 std::vector<DrRecord> detection_records(std::string_view json, const std::string& file);
 
 // visa_dr.json: {"image", "questions", answers}. The reference answers stand under answers, answer,

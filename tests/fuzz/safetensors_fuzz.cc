@@ -1,4 +1,4 @@
-// Any bytes are tensors whose bytes lie in the file, or a model error.
+// Any bytes are tensors whose bytes lie in the file, aligned, or a model error.
 #include "adapters/nn/weights/safetensors.h"
 #include "harness/core/error.h"
 
@@ -11,6 +11,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                       (tensor.bytes.data() >= file.data() &&
                        tensor.bytes.data() + tensor.bytes.size() <= file.data() + file.size()));
       LOOKTWICE_CHECK(weights::bytes_of(tensor.type, tensor.shape) == tensor.bytes.size());
+      LOOKTWICE_CHECK(tensor.bytes.empty() ||
+                      (tensor.bytes.data() - file.data()) %
+                              static_cast<std::ptrdiff_t>(weights::bytes_of(tensor.type)) ==
+                          0);
     }
   } catch (const Error& error) {
     LOOKTWICE_CHECK(error.kind() == Kind::model);

@@ -71,7 +71,7 @@ void expect_same_bits(const std::vector<Value>& a, const std::vector<Value>& b) 
   }
 }
 
-const char* const kFamilies[] = {"ranking", "decision", "threshold"};
+const char* const kFamilies[] = {"ranking", "decision", "threshold", "half"};
 
 TEST(BinaryFamilies, GiveWhatTheyPromise) {
   for (const char* family : kFamilies) {
@@ -143,7 +143,7 @@ TEST(BinaryFamilies, NoBootstrapWhenAskedForNone) {
 }
 
 TEST(BinaryFamilies, NonFiniteScoresNameTheSample) {
-  for (const char* family : {"ranking", "threshold"})
+  for (const char* family : {"ranking", "threshold", "half"})
     for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(),
                              -std::numeric_limits<double>::infinity()}) {
       const auto metric = made(family);
@@ -189,6 +189,29 @@ TEST(BinaryFamilies, ThresholdIsReached) {
   EXPECT_EQ(*values[1].value, 1);
   EXPECT_EQ(*values[2].value, 0.5);
   EXPECT_EQ(*values[0].threshold, 2);
+}
+
+TEST(BinaryFamilies, HalfIsTheSameAtOneHalfWhateverIsGiven) {
+  const auto at_half = made("threshold", {.threshold = 0.5}), half = made("half", {.threshold = 9}),
+             at_nine = made("threshold", {.threshold = 9});
+  for (Metric* metric : {at_half.get(), half.get(), at_nine.get()}) {
+    metric->add({.id = "a", .positive = true, .score = 0.5});
+    metric->add({.id = "b", .positive = true, .score = 0.4999999});
+    metric->add({.id = "c", .positive = false, .score = 8});
+    metric->add({.id = "d", .positive = false, .score = -1});
+  }
+  const std::vector<Value> values = half->values();
+  EXPECT_EQ(values[0].name, "accuracy_at_half");
+  EXPECT_EQ(*values[0].value, 0.5);
+  EXPECT_EQ(*values[1].value, 0.5);
+  EXPECT_EQ(*values[2].value, 0.5);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(values[i].name, at_half->values()[i].name + "_half");
+    EXPECT_EQ(values[i].value, at_half->values()[i].value);
+    EXPECT_EQ(values[i].replicates, at_half->values()[i].replicates);
+    EXPECT_EQ(values[i].threshold, 0.5);
+    EXPECT_EQ(at_nine->values()[i].threshold, 9);
+  }
 }
 
 TEST(MeanOver, AveragesClassesThatHaveAValue) {

@@ -420,6 +420,27 @@ TEST(Power, EqualsStatsmodels) {
   });
 }
 
+// F1 of 3 hits, 1 miss, 2 false alarms among 8: 6 / 9. What leaving a sample out changes is, to
+// first order, what it adds.
+TEST(Power, SharesInARatioAreWhatSamplesAddToIt) {
+  const std::vector<double> top = {2, 2, 2, 0, 0, 0, 0, 0}, bottom = {2, 2, 2, 1, 1, 1, 0, 0};
+  const std::vector<double> shares = shares_in_ratio(top, bottom);
+  ASSERT_EQ(shares.size(), 8u);
+  const double mean = 9.0 / 8, f1 = 6.0 / 9;
+  EXPECT_NEAR(shares[0], (2 - 2 * f1) / mean, 1e-15);
+  EXPECT_NEAR(shares[3], -f1 / mean, 1e-15);
+  EXPECT_EQ(shares[7], 0);
+  double sum = 0;
+  for (const double share : shares) sum += share;
+  EXPECT_NEAR(sum, 0, 1e-14);
+  for (std::size_t out = 0; out < top.size(); ++out) {
+    const double without = (6 - top[out]) / (9 - bottom[out]);
+    EXPECT_NEAR((f1 - without) * (9 - bottom[out]) / 9, shares[out] / 8, 1e-14) << out;
+  }
+  EXPECT_TRUE(shares_in_ratio(std::vector<double>{0, 0}, std::vector<double>{0, 0}).empty());
+  EXPECT_THROW(shares_in_ratio(std::vector<double>{1}, {}), std::invalid_argument);
+}
+
 // At 0.5 the exponential model is the null distribution of Mann and Whitney's U: (m + n + 1) /
 // 12mn.
 TEST(Power, HanleyMcNeilAtChanceIsMannWhitney) {

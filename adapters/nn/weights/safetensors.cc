@@ -101,6 +101,14 @@ class Header {
     if (!bytes || *bytes != end - begin)
       refuse(tensor,
              "bytes " + range + " are not those of " + type->text + " " + text_of(read.shape));
+    // Numbers are used where they lie in the file, so they must lie as their type wants it. Current
+    // writers see to that; a file by one of before 2023 is written anew by
+    // safetensors.torch.save_file(load_file(...)).
+    const auto place = static_cast<std::uint64_t>(data_.data() - file_.data()) + begin;
+    if (const std::size_t size = bytes_of(read.type); begin < end && place % size != 0)
+      refuse(tensor, "misaligned: " + type->text + " at byte " + std::to_string(place) +
+                         " of the file, no multiple of " + std::to_string(size) +
+                         "; load and save it with a current safetensors");
     read.bytes = data_.subspan(begin, end - begin);
     ranges_.push_back({begin, end, tensor});
     tensors_.emplace(tensor, std::move(read));

@@ -118,6 +118,7 @@ void rewrite(const fs::path& from, const fs::path& to,
     add(name, "F32", "[" + std::to_string(count) + "]",
         std::string(4 * static_cast<std::size_t>(count), '\0'));
   header += "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');  // numbers lie aligned behind it
   const std::uint64_t length = header.size();
   std::ofstream(to, std::ios::binary)
       << std::string(reinterpret_cast<const char*>(&length), sizeof length) << header << data;

@@ -32,6 +32,21 @@ TEST(Answering, TheShorterLengthCountsAndOneTokenIsLeast) {
   EXPECT_EQ(most(0, 0), 1);
 }
 
+TEST(Answering, TheUsersDecodingCountsWhereTheQuestionHasNone) {
+  const Manner manner{.decoding = {.temperature = 0.5, .top_p = 0.25, .seed = 4}, .run_seed = 9};
+  const Sampling drawn = writing_task({.key = "a"}, 1, manner).sampling;
+  EXPECT_EQ(drawn.temperature, 0.5F);
+  EXPECT_EQ(drawn.top_p, 0.25F);
+  EXPECT_EQ(drawn.seed, 4u);
+  Request judged{.key = "a"};
+  judged.question.decoding = {.temperature = 1};
+  EXPECT_EQ(writing_task(judged, 1, manner).sampling.temperature, 1);
+  const Sampling greedy = writing_task({.key = "a"}, 1, {.run_seed = 9}).sampling;
+  EXPECT_EQ(greedy.temperature, 0);
+  EXPECT_EQ(greedy.top_p, 1);
+  EXPECT_EQ(greedy.seed, 9u);
+}
+
 TEST(Answering, DrawsHangOnTheRequestAlone) {
   const auto stream = [](const char* key, std::uint64_t tag) {
     return writing_task({.key = key}, tag, {}).stream;

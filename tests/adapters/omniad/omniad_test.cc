@@ -208,6 +208,31 @@ TEST(OmniAdAdapter, ConstrainedAnswersAreWellFormedHoweverTheyAreDrawn) {
   EXPECT_FALSE(free.text.starts_with("<seg>"));
 }
 
+TEST(OmniAdAdapter, DrawnAnswersAreThoseOfTheirSeedOneByOneAndTogether) {
+  std::vector<Request> requests;
+  for (const char* key : {"a", "b", "c"}) {
+    requests.push_back(question(key, "dot", "Why?"));
+    requests.back().question.decoding.max_new_tokens = 12;
+  }
+  const auto texts = [&](Arguments arguments, int batch_size) {
+    std::vector<std::string> all;
+    for (const Prediction& reply : served(*made(std::move(arguments), batch_size), requests)) {
+      EXPECT_EQ(reply.status, Status::answered) << reply.error;
+      all.push_back(reply.key + ": " + reply.text);
+    }
+    std::ranges::sort(all);
+    return all;
+  };
+  const auto greedy = texts({}, 1);
+  EXPECT_EQ(texts({{"seed", "5"}}, 1), greedy) << "a seed alone draws nothing";
+  EXPECT_EQ(texts({{"temperature", "1"}, {"top_p", "1e-9"}}, 1), greedy)
+      << "of the likeliest token alone";
+  const auto five = texts({{"temperature", "1"}, {"seed", "5"}}, 1);
+  EXPECT_NE(five, greedy);
+  EXPECT_EQ(texts({{"temperature", "1"}, {"seed", "5"}}, 3), five);
+  EXPECT_NE(texts({{"temperature", "1"}, {"seed", "6"}}, 1), five);
+}
+
 TEST(OmniAdAdapter, ModeAndPixelsChangeWhatIsSeen) {
   const auto tokens = [](const Arguments& arguments, const std::string& system = "") {
     Request asked = question("q", "tall", "Why?");
@@ -265,6 +290,9 @@ TEST(OmniAdAdapter, WrongOptionsAreNamed) {
                                                                       {"side", "3"},
                                                                       {"add_vision_id", "perhaps"},
                                                                       {"min_pixels", "-1"},
+                                                                      {"temperature", "2.1"},
+                                                                      {"top_p", "0"},
+                                                                      {"seed", "-1"},
                                                                       {"index_base", "2"}})
     EXPECT_TRUE(names_all(refusal(Kind::usage, [&] { made({{name, value}}); }), {name})) << name;
   EXPECT_TRUE(names_all(refusal(Kind::usage,

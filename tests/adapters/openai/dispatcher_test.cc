@@ -283,6 +283,29 @@ TEST_F(DispatcherTest, StopsBeforeTheBoundOfMoneyIsPassed) {
   }
 }
 
+TEST_F(DispatcherTest, SendsTheUsersDecodingWhereTheQuestionHasNone) {
+  FakeTransport server([](const Call&, int) { return said(200, completion("Yes")); });
+  manner_.decoding = {.temperature = 0.7, .top_p = 0.9, .seed = 5};
+  manner_.body.seed = 3;
+  std::vector<Request> asked = requests(2);
+  asked[1].question.decoding = {.temperature = 0.25, .top_p = 0.5, .seed = 2};
+  answers(server, asked);
+  const auto first = nlohmann::json::parse(server.bodies.at(0));
+  EXPECT_EQ(first.at("temperature"), 0.7);
+  EXPECT_EQ(first.at("top_p"), 0.9);
+  EXPECT_EQ(first.at("seed"), 5);
+  const auto second = nlohmann::json::parse(server.bodies.at(1));
+  EXPECT_EQ(second.at("temperature"), 0.25);
+  EXPECT_EQ(second.at("top_p"), 0.5);
+  EXPECT_EQ(second.at("seed"), 7);
+  manner_.decoding = {};
+  answers(server, requests(1));
+  const auto third = nlohmann::json::parse(server.bodies.at(2));
+  EXPECT_EQ(third.at("temperature"), 0);
+  EXPECT_FALSE(third.contains("top_p"));
+  EXPECT_EQ(third.at("seed"), 3);
+}
+
 TEST_F(DispatcherTest, RefusalsAreNoErrors) {
   FakeTransport server([](const Call&, int) {
     return said(

@@ -146,6 +146,27 @@ TEST(Cli, MoreMetricsThanTheTaskReports) {
   EXPECT_TRUE(after.at("aupro_mvtec").value && after.at("aupro_anomalyclip").value);
 }
 
+TEST(Cli, ValuesAtOneHalfStayBesideThoseAtAThreshold) {
+  const auto rows = [](const std::vector<std::string>& more) {
+    std::map<std::string, store::Row> pooled;
+    EXPECT_EQ(finished(unit().command("thresholds", more)).code, 0);
+    for (const store::Row& row :
+         store::read_summary(unit().run("thresholds") / "summary.json").rows)
+      if (row.group == "pooled" && row.scorer == "corrected") pooled[row.metric] = row;
+    return pooled;
+  };
+  const auto half = rows({}), seven = rows({"--threshold", "7"});
+  EXPECT_FALSE(half.contains("accuracy_at_half"));  // accuracy_at is just that
+  EXPECT_EQ(seven.size(), half.size() + 4);
+  for (const std::string name : {"accuracy_at", "precision_at", "recall_at", "f1_at"}) {
+    EXPECT_EQ(half.at(name).threshold, 0.5) << name;
+    EXPECT_EQ(seven.at(name).threshold, 7) << name;
+    EXPECT_EQ(seven.at(name + "_half").threshold, 0.5) << name;
+    EXPECT_EQ(seven.at(name + "_half").value, half.at(name).value) << name;
+    EXPECT_NE(seven.at(name).value, half.at(name).value) << name;
+  }
+}
+
 TEST(Cli, ALimitMarksTheRunPartialAndKeepsItOffLeaderboards) {
   const Finished done = finished(unit().command("limited", {"--limit", "10"}));
   ASSERT_EQ(done.code, 0) << done.err;

@@ -1,8 +1,11 @@
 // compare, gate and plan from end to end: runs made by the program, compared by the program.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "harness/store/run_folder.h"
 #include "tests/harness/cli/unit.h"
@@ -180,6 +183,71 @@ TEST(GateCommand, RulesFilesAreRefusedWithTheirPlace) {
   }
 }
 
+// What continuous integration would run: "##[" anywhere in a line, "::" at its beginning.
+void expect_no_command(const Finished& done, const std::string& what) {
+  for (const std::string& text : {done.out, done.err}) {
+    EXPECT_EQ(text.find("##["), std::string::npos) << what << "\n" << text;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      line.erase(0, std::min(line.find_first_not_of(" \t\r\v\f"), line.size()));
+      EXPECT_FALSE(line.starts_with("::")) << what << "\n" << text;
+    }
+  }
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+TEST(Commands, NoNameCanIssueAWorkflowCommand) {
+  const std::string rule = rules("rules:\n- {metric: auroc, floor: 1}\n");
+  int messages = 0;
+  for (const std::string& hostile :
+       {std::string("##[error]x"), std::string("a\n::error::x"), std::string(" ::warning::x")}) {
+    const auto check = [&](const std::vector<std::string>& words) {
+      Command command = looktwice(words);
+      command.folder = unit().root();  // names stand alone, not behind a path
+      const Finished done = finished(command);
+      expect_no_command(done, hostile + " as " + words[0]);
+      messages += !done.err.empty();
+      return done;
+    };
+    EXPECT_EQ(check({"gate", hostile, "--rules", rule}).code, 4);
+    EXPECT_EQ(check({"gate", folder("a"), "--rules", hostile}).code, 2);
+    EXPECT_EQ(check({"compare", hostile, folder("a")}).code, 4);
+    EXPECT_EQ(check({"report", hostile}).code, 4);
+    EXPECT_EQ(check({"plan", "--scores", hostile}).code, 2);
+    check({hostile});
+    check({"run", "--model", hostile, "--tasks", hostile});
+    check({"audit", "published", hostile});
+
+    // A run folder of that name, whose class, metric, label or state say the like.
+    const fs::path place = unit().root() / hostile;
+    const std::string in_json = nlohmann::json(hostile).dump();
+    const std::string inner = in_json.substr(1, in_json.size() - 2);
+    for (const char* name : {"bottle", "auroc"}) {
+      fs::remove_all(place);
+      fs::copy(unit().run("a"), place, fs::copy_options::recursive);
+      for (const char* file : {"run.json", "summary.json", "outcomes.jsonl", "predictions.jsonl"})
+        store::write_whole(place / file, replaced(store::read_text(place / file), name, inner));
+      check({"compare", hostile, folder("a"), "--resamples", "2"});
+      check({"gate", hostile, "--rules", rule, "--baseline", folder("a"), "--resamples", "2"});
+      check({"report", hostile});
+      check({"leaderboard", hostile});
+    }
+    fs::remove_all(place);
+    // A rule's own words.
+    std::string quoted = replaced(hostile, "\n", "\\n");
+    check({"gate", folder("a"), "--rules",
+           rules("rules:\n- {metric: \"" + quoted + "\", floor: 1}\n")});
+    check({"gate", folder("a"), "--rules", rules("\"" + quoted + "\": 1\n")});
+    rules("rules:\n- {metric: auroc, floor: 1}\n");
+  }
+  EXPECT_GT(messages, 30);  // there was something to look at
+}
+
 TEST(PlanCommand, TellsHowManyAndHowSmall) {
   const auto rows = [](std::vector<std::string> words) {
     words.insert(words.begin(), "plan");
@@ -199,6 +267,22 @@ TEST(PlanCommand, TellsHowManyAndHowSmall) {
   const auto of_both = rows({folder("a"), folder("b"), "--mde", "10"});
   EXPECT_NE(of_both[1]["assumed"], of_run[1]["assumed"]);
   EXPECT_EQ(rows({"--mde", "20", "--disagree", "5"})[1]["needed"], nullptr);
+  // A value per sample: ((z(0.975) + z(0.8)) * 12 / 1)^2 = 1130.3.
+  const auto of_values = rows({"--mde", "1", "--deviation", "12", "--samples", "1131"});
+  ASSERT_EQ(of_values.size(), 3u);
+  EXPECT_EQ(of_values[2]["needed"], 1131);
+  EXPECT_NEAR(of_values[2]["detectable"].get<double>(), 1.0, 1e-3);
+  EXPECT_EQ(finished(looktwice({"plan", "--mde", "1", "--deviation", "0"})).code, 2);
+  // Precision, recall and F1 from the decisions of two runs; not from one.
+  std::map<std::string, nlohmann::json> both;
+  for (const auto& row : of_both) both[row["metric"]] = row;
+  for (const char* metric : {"precision", "recall", "f1"}) {
+    ASSERT_TRUE(both.contains(metric)) << metric;
+    EXPECT_EQ(both[metric]["samples"], 40) << metric;
+    EXPECT_GT(both[metric]["detectable"].get<double>(), 1) << metric;
+    EXPECT_GT(both[metric]["needed"].get<int>(), 2) << metric;
+    for (const auto& row : of_run) EXPECT_NE(row["metric"], metric);
+  }
 }
 
 }  // namespace

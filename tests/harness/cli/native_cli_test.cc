@@ -1,7 +1,9 @@
 // The native model from the command line, over the miniature of VisA-D&R and cells in the layout of
-// ELPV, as one command: detection, reasoning, zero-shot scores, heat maps, a profile.
+// ELPV, as one command: detection, reasoning, zero-shot scores, heat maps, a profile. And over real
+// cells, where the package elpv-dataset is in .venv or LOOKTWICE_ELPV names its folder.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -87,11 +89,12 @@ std::string checkpoint() {
 }
 
 Finished ov(std::vector<std::string> words, const std::string& arguments, const std::string& tasks,
-            const std::string& output, const std::vector<std::string>& more = {}) {
+            const std::string& output, const std::vector<std::string>& more = {},
+            const fs::path& data_root = data().path()) {
   for (const std::string& word :
        {std::string("--model"), std::string("anomaly_ov"), std::string("--model_args"),
         "checkpoint=" + checkpoint() + arguments, std::string("--tasks"), tasks,
-        std::string("--data_root"), data().path().string(), std::string("--output_path"),
+        std::string("--data_root"), data_root.string(), std::string("--output_path"),
         data().run(output).string(), std::string("--threads"), std::string("1"),
         std::string("--quiet")})
     words.push_back(word);
@@ -118,13 +121,60 @@ TEST(NativeCli, OneCommandRunsVisaDrAndElpv) {
   std::set<std::string> computed;
   for (const store::Row& row : summary.rows)
     if (row.value) computed.insert(row.task + " " + row.metric);
-  for (const char* row : {"visa_dr.detection accuracy", "visa_dr.detection accuracy_at",
-                          "visa_dr.detection f1_at", "visa_dr.reasoning low_level.rouge_l"})
+  for (const char* row : {"visa_dr.detection accuracy", "visa_dr.detection accuracy_at_half",
+                          "visa_dr.detection f1_at_half", "visa_dr.detection f1_at",
+                          "visa_dr.reasoning low_level.rouge_l"})
     EXPECT_TRUE(computed.contains(row)) << row;
   // What the expert saw of both kinds of pictures.
   const Finished maps = finished(looktwice({"maps", data().run("both").string()}));
   EXPECT_EQ(maps.code, 0) << maps.err;
   EXPECT_NE(maps.out.find("12 maps written"), std::string::npos) << maps.out;
+}
+
+// The folder of labels.csv and the 2,624 cells; empty: not here.
+fs::path real_cells() {
+  if (const char* given = std::getenv("LOOKTWICE_ELPV")) return given;
+  const fs::path libraries = fs::path(LOOKTWICE_SOURCE_DIR) / ".venv/lib";
+  std::error_code none;
+  for (const auto& python : fs::directory_iterator(libraries, none)) {
+    const fs::path folder = python.path() / "site-packages/elpv_dataset/data";
+    if (fs::exists(folder / "labels.csv")) return folder;
+  }
+  return {};
+}
+
+TEST(NativeCli, OneCommandRunsVisaDrAndRealCellsOfElpv) {
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
+  const fs::path cells = real_cells();
+  if (cells.empty())
+    GTEST_SKIP() << "no ELPV: ./scripts/setup puts elpv-dataset into .venv, or set LOOKTWICE_ELPV";
+  const TemporaryFolder both;
+  fs::copy(data().path() / "VisA", both.path() / "VisA", fs::copy_options::recursive);
+  fs::create_directory_symlink(cells, both.path() / "elpv");
+  const Finished done = ov({"run"}, ",max_new_tokens=2", "visa_dr,zsad.elpv", "real_cells",
+                           {"--limit", "24", "--resamples", "0"}, both.path());
+  ASSERT_EQ(done.code, 0) << done.err;
+  // All 377 and 715 cells of the edition were found, of which 24 were drawn.
+  EXPECT_EQ(done.err.find("zsad.elpv"), std::string::npos) << done.err;
+  const store::Summary summary = store::read_summary(data().run("real_cells") / "summary.json");
+  ASSERT_EQ(summary.tasks.size(), 3u);
+  EXPECT_EQ(summary.tasks[2].task, "zsad.elpv");
+  EXPECT_EQ(summary.tasks[2].counts.answered, 24);
+  int ranked = 0;
+  for (const store::Row& row : summary.rows)
+    if (row.task == "zsad.elpv" && row.metric == "auroc" && row.value) {
+      EXPECT_EQ(row.used, 24);
+      ++ranked;
+    }
+  EXPECT_GT(ranked, 0);
+  std::set<double> scores;
+  std::istringstream outcomes(store::read_text(data().run("real_cells") / "outcomes.jsonl"));
+  for (std::string line; std::getline(outcomes, line);) {
+    const Json outcome = Json::parse(line);
+    if (outcome.value("task", "") == "zsad.elpv")  // the first line is the file's header
+      scores.insert(outcome.at("marks").at(0).at("score").get<double>());
+  }
+  EXPECT_GT(scores.size(), 12u) << "cells that differ were seen as the same";
 }
 
 TEST(NativeCli, AProfileTellsItsStagesAndGivesTheSameAnswers) {
@@ -179,6 +229,46 @@ TEST(NativeCli, ADeviceMapIsToldInTheManifestAndChangesNoAnswer) {
     const Finished bad = ov({"run"}, ",device_map=" + map, "zsad.elpv", "bad_map", few);
     EXPECT_EQ(bad.code, 2) << map << ": " << bad.err;
     EXPECT_NE(bad.err.find("device_map"), std::string::npos) << bad.err;
+  }
+}
+
+TEST(NativeCli, AnswersAreDrawnWhereTheUserAsksForIt) {
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
+  const auto answers = [](const std::string& arguments, const std::string& output,
+                          std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--limit", "2"});
+    const Finished done =
+        ov({"run"}, ",max_new_tokens=6" + arguments, "visa_dr.reasoning", output, more);
+    EXPECT_EQ(done.code, 0) << done.err;
+    return answers_in(data().run(output));
+  };
+  const auto greedy = answers("", "greedy");
+  const auto five = answers(",temperature=1,top_p=0.95,seed=5", "five");
+  EXPECT_NE(five, greedy);
+  EXPECT_EQ(answers(",temperature=1,top_p=0.95,seed=5", "five_again", {"--batch_size", "1"}), five);
+  EXPECT_NE(answers(",temperature=1,top_p=0.95,seed=6", "six"), five);
+  EXPECT_EQ(answers(",seed=5", "greedy_with_seed"), greedy);
+
+  const Json used =
+      Json::parse(store::read_text(data().run("five") / "run.json")).at("model_args_used");
+  EXPECT_EQ(used.at("temperature"), "1");
+  EXPECT_EQ(used.at("top_p"), "0.95");
+  EXPECT_EQ(used.at("seed"), "5");
+  // Another temperature is another run: its answers never go into this one's folder.
+  const Finished other = ov({"run"}, ",max_new_tokens=6,temperature=0.5,top_p=0.95,seed=5",
+                            "visa_dr.reasoning", "five", {"--limit", "2"});
+  EXPECT_EQ(other.code, 2) << other.err;
+  EXPECT_NE(other.err.find("temperature"), std::string::npos) << other.err;
+}
+
+TEST(NativeCli, DecodingOutOfRangeIsOneError) {
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
+  for (const char* bad : {"temperature=-1", "temperature=2.1", "top_p=0", "top_p=1.5", "seed=-1"}) {
+    const Finished done = ov({"run"}, std::string(",") + bad, "zsad.elpv", "bad", {"--limit", "1"});
+    EXPECT_EQ(done.code, 2) << done.err;
+    const std::string name = std::string(bad).substr(0, std::string(bad).find('='));
+    EXPECT_NE(done.err.find("model anomaly_ov: " + name + " must be"), std::string::npos)
+        << done.err;
   }
 }
 

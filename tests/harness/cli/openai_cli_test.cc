@@ -271,6 +271,19 @@ TEST(OpenAiCli, PromptsOfMmadGoOutByteForByte) {
     }
 }
 
+TEST(OpenAiCli, DecodingThatWouldNotBeSentIsRefused) {
+  WebServer server(always(response(200, completion("No"))));
+  for (const auto& [arguments, named] : std::vector<std::pair<std::string, std::string>>{
+           {",temperature=3", "temperature must be from 0 to 2"},
+           {",top_p=0", "top_p must be above 0"},
+           {",temperature=1,omit=temperature", "temperature is set but would not be sent"},
+           {",seed=1,omit=\"top_p,seed\"", "seed is set but would not be sent"}}) {
+    const Finished one = finished(command("unsent", server.url(), {}, arguments));
+    EXPECT_EQ(one.code, 2) << arguments;
+    EXPECT_NE(one.err.find(named), std::string::npos) << one.err;
+  }
+}
+
 TEST(OpenAiCli, NoOptionTakesAKey) {
   WebServer server(always(response(200, completion("No"))));
   for (const char* name : {"key", "api_key", "token"}) {

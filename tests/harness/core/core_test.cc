@@ -1,12 +1,15 @@
-// Hashes, permutations, pictures and the reading of options.
+// Hashes, permutations, pictures, the reading of options and those of decoding.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <tuple>
 
+#include "harness/core/decoding.h"
 #include "harness/core/error.h"
 #include "harness/core/hash.h"
 #include "harness/core/image.h"
@@ -99,6 +102,50 @@ TEST(Options, MistakesAreNamedWithASuggestion) {
               }).find("rate="),
               std::string::npos)
         << bad;
+}
+
+TEST(DecodingOptions, GiveWhatTheQuestionLeavesAtItsDefault) {
+  const DecodingOptions said{.temperature = 0.7, .top_p = 0.9, .seed = 5};
+  const Decoding got = said.applied_to({.max_new_tokens = 8, .stop = {"x"}}, 3);
+  EXPECT_EQ(got.temperature, 0.7);
+  EXPECT_EQ(got.top_p, 0.9);
+  EXPECT_EQ(got.seed, 5u);
+  EXPECT_EQ(got.max_new_tokens, 8);
+  EXPECT_EQ(got.stop, std::vector<std::string>{"x"});
+  const Decoding own = said.applied_to({.temperature = 0.2, .top_p = 0.5}, 3);
+  EXPECT_EQ(own.temperature, 0.2);
+  EXPECT_EQ(own.top_p, 0.5);
+}
+
+TEST(DecodingOptions, WithoutAnyNothingChangesButTheSeedOfTheRun) {
+  const Decoding got = DecodingOptions{}.applied_to({}, 3);
+  EXPECT_EQ(got.temperature, 0);
+  EXPECT_EQ(got.top_p, 1);
+  EXPECT_EQ(got.seed, 3u);
+  EXPECT_EQ(DecodingOptions{}.applied_to({.seed = 9}, 3).seed, 9u);
+}
+
+// A judge's tries have seeds of their own, of which one may be that of the options.
+TEST(DecodingOptions, NoTwoTriesShareASeed) {
+  const DecodingOptions said{.seed = 2};
+  std::set<std::uint64_t> seeds;
+  for (std::uint64_t i = 0; i < 5; ++i) seeds.insert(said.applied_to({.seed = i}, 0).seed);
+  EXPECT_EQ(seeds.size(), 5u);
+}
+
+TEST(DecodingOptions, RangesAreNamedWithTheirOwner) {
+  const auto why = [](const DecodingOptions& options) {
+    return refusal([&] { options.check("model x"); });
+  };
+  EXPECT_EQ(why({}), "accepted");
+  EXPECT_EQ(why({.temperature = 2, .top_p = 1e-3, .seed = 7}), "accepted");
+  EXPECT_EQ(why({.temperature = -0.1}), "model x: temperature must be from 0 to 2, not -0.1");
+  EXPECT_EQ(why({.temperature = 2.5}), "model x: temperature must be from 0 to 2, not 2.5");
+  EXPECT_EQ(why({.top_p = 0}), "model x: top_p must be above 0, at most 1, not 0");
+  EXPECT_EQ(why({.top_p = 1.01}), "model x: top_p must be above 0, at most 1, not 1.01");
+  EXPECT_EQ(why({.seed = -1}), "model x: seed must be 0 or more, not -1");
+  EXPECT_NE(why({.temperature = std::nan("")}), "accepted");
+  EXPECT_NE(why({.top_p = std::nan("")}), "accepted");
 }
 
 class FileBytes : public ::testing::Test {

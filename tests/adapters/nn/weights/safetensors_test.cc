@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 #include <string>
 
+#include "harness/core/error.h"
 #include "tests/support/refusal.h"
 
 namespace looktwice::weights {
@@ -14,7 +16,9 @@ namespace {
 using testing::names_all;
 using testing::refusal;
 
-std::vector<std::byte> file_of(const std::string& header, std::size_t data_bytes) {
+// With blanks behind the header up to a multiple of 8, as writers put them.
+std::vector<std::byte> file_of(std::string header, std::size_t data_bytes) {
+  header.resize((header.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = header.size();
   std::vector<std::byte> file(sizeof length + header.size() + data_bytes);
   std::memcpy(file.data(), &length, sizeof length);
@@ -73,7 +77,7 @@ TEST(Safetensors, EveryTypeHasItsSize) {
 TEST(Safetensors, AHeaderLongerThanTheFileIsRefused) {
   auto file = file_of("{}", 0);
   for (const std::uint64_t length :
-       {std::uint64_t{3}, std::uint64_t{1} << 20, ~std::uint64_t{0}, (std::uint64_t{1} << 63)}) {
+       {std::uint64_t{9}, std::uint64_t{1} << 20, ~std::uint64_t{0}, (std::uint64_t{1} << 63)}) {
     std::memcpy(file.data(), &length, sizeof length);
     EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)safetensors(file, "x.safetensors"); }),
                           {"x.safetensors", "header"}))
@@ -98,12 +102,59 @@ TEST(Safetensors, BytesThatAreNoTextAreRefused) {
   EXPECT_NE(refused(std::string("{\"a\0b\":", 8) + entry("U8", "[1]", "[0,1]") + "}", 1), "");
 }
 
-TEST(Safetensors, NumbersThatAreNotAtTheirPlaceAreRead) {
-  // Not refused: a shard may begin an F32 at any byte; whoever uses it copies what is misaligned.
-  const auto file = file_of(
-      R"({"a":)" + entry("U8", "[1]", "[0,1]") + R"(,"b":)" + entry("F32", "[1]", "[1,5]") + "}",
-      5);
-  EXPECT_EQ(safetensors(file, "x").at("b").bytes.size(), 4u);
+TEST(Safetensors, MisalignedNumbersAreRefusedWithTheTensorsName) {
+  // Behind `before` bytes of a tensor of single bytes.
+  const auto behind = [](int before, const std::string& type, int bytes) {
+    const std::string from = std::to_string(before), to = std::to_string(before + bytes);
+    const auto file =
+        file_of(R"({"a":)" + entry("U8", "[" + from + "]", "[0," + from + "]") + R"(,"weight":)" +
+                    entry(type, "[1]", "[" + from + "," + to + "]") + "}",
+                static_cast<std::size_t>(before + bytes));
+    try {
+      return std::to_string(safetensors(file, "x.safetensors").at("weight").bytes.size());
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Kind::model);
+      return std::string(error.what());
+    }
+  };
+  for (const auto& [type, bytes] : std::map<std::string, int>{
+           {"F64", 8}, {"I64", 8}, {"F32", 4}, {"I32", 4}, {"BF16", 2}, {"F16", 2}, {"I16", 2}})
+    for (int before = 1; before <= 16; ++before) {
+      const std::string told = behind(before, type, bytes);
+      if (before % bytes == 0) {
+        EXPECT_EQ(told, std::to_string(bytes)) << type << " behind " << before;
+      } else {
+        EXPECT_TRUE(names_all(told, {"x.safetensors", "'weight'", "misaligned", type}))
+            << type << " behind " << before << ": " << told;
+      }
+    }
+  EXPECT_EQ(behind(3, "U8", 1), "1");
+  EXPECT_EQ(behind(3, "BOOL", 1), "1");
+}
+
+TEST(Safetensors, AHeaderThatMisalignsAllNumbersIsRefused) {
+  const std::string header = R"({"weight":)" + entry("F32", "[1]", "[0,4]") + "}";
+  for (std::size_t blanks = 0; blanks < 8; ++blanks) {
+    const std::string padded = header + std::string(blanks, ' ');
+    const std::uint64_t length = padded.size();
+    std::vector<std::byte> file(sizeof length + padded.size() + 4);
+    std::memcpy(file.data(), &length, sizeof length);
+    std::memcpy(file.data() + sizeof length, padded.data(), padded.size());
+    if (padded.size() % 4 == 0) {
+      EXPECT_EQ(safetensors(file, "x").at("weight").bytes.size(), 4u) << blanks;
+    } else {
+      EXPECT_TRUE(names_all(refusal(Kind::model, [&] { (void)safetensors(file, "x"); }),
+                            {"'weight'", "misaligned"}))
+          << blanks;
+    }
+  }
+  // Nothing lies there that could be misaligned.
+  const std::string none = R"({"none":)" + entry("F32", "[0]", "[0,0]") + "}";
+  const std::uint64_t length = none.size();
+  std::vector<std::byte> file(sizeof length + none.size());
+  std::memcpy(file.data(), &length, sizeof length);
+  std::memcpy(file.data() + sizeof length, none.data(), none.size());
+  EXPECT_TRUE(safetensors(file, "x").at("none").bytes.empty());
 }
 
 TEST(Safetensors, FieldsThatAreMissingOrOfAnotherTypeAreRefused) {
