@@ -36,7 +36,7 @@ TEST(ProductTiles, ThreePlanesAreTheNumber) {
   std::vector<float> x = {0,         -0.0f,           1,        1 + 0x1p-23f,
                           -16777215, 0x1.fffffep100f, 3.38e38f, 0x1p-110f};
   while (x.size() < 4096) {
-    const std::uint32_t bits = draw();
+    const auto bits = static_cast<std::uint32_t>(draw());
     float value;
     std::memcpy(&value, &bits, sizeof value);
     if (std::isfinite(value) && std::fabs(value) < 3.38e38f && std::fabs(value) > 0x1p-102f)
@@ -146,9 +146,9 @@ TEST(ProductTiles, MatrixUnitsAreAsPreciseAsTheirPlanes) {
     // One plane keeps 8 bits, two 16, three all; each product misses some 2^-bits of its size.
     EXPECT_LT(own.error_of(own.in_units(1, 1)), root * 0x1p-8) << rows;
     EXPECT_LT(own.error_of(own.in_units(2, 2)), root * 0x1p-16) << rows;
-    for (const auto [a, b] : {std::pair{3, 3}, {3, 2}, {2, 3}})
+    for (const auto& [a, b] : {std::pair{3, 3}, {3, 2}, {2, 3}})
       EXPECT_LT(own.error_of(own.in_units(a, b)), root * (a == b ? 0x1p-22 : 0x1p-16)) << rows;
-    for (const auto [a, b] : {std::pair{1, 2}, {2, 1}, {1, 3}, {3, 1}})
+    for (const auto& [a, b] : {std::pair{1, 2}, {2, 1}, {1, 3}, {3, 1}})
       EXPECT_LT(own.error_of(own.in_units(a, b)), root * 0x1p-8) << rows;
   }
 }
