@@ -7,7 +7,6 @@
 #include <type_traits>
 
 #include "adapters/kernels/lanes.h"
-#include "adapters/kernels/turn.h"
 
 #ifdef LOOKTWICE_X86
 // GCC 12 takes the undefined registers in its own AVX-512 headers for mistakes (GCC bug 105593).
@@ -383,7 +382,39 @@ LOOKTWICE_AVX512_BF16 inline PairPlanes pairs_of(__m512 first, __m512 second, in
   return made;
 }
 
-// Sixteen words of a column each; the planes of pairs, turned.
+// Rows to columns, in four steps of pairs: of one lane, of two, of four, of eight.
+LOOKTWICE_AVX512 inline void turn(__m512 (&r)[16]) {
+  __m512 t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
+      r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+      r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    }
+    // r[4 g + j]: in its quarter q the numbers 4 q + j of the rows 4 g to 4 g + 3.
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const __m512 even01 = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88),
+                 odd01 = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xDD),
+                 even23 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88),
+                 odd23 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xDD);
+    t[j] = _mm512_shuffle_f32x4(even01, even23, 0x88);
+    t[8 + j] = _mm512_shuffle_f32x4(even01, even23, 0xDD);
+    t[4 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+    t[12 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0xDD);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) r[i] = t[i];
+}
+
+// Sixteen words of a column each, turned.
 LOOKTWICE_AVX512 inline void put_unit(__m512 (&block)[16], float* to) {
   turn(block);
 #pragma GCC unroll 16
@@ -419,7 +450,41 @@ LOOKTWICE_AVX512_BF16 void pack_pairs(const Element* x, std::int64_t x_step, std
   }
 }
 
+template <class Element>
+LOOKTWICE_AVX512 void pack_floats(const Element* x, std::int64_t x_step, std::int64_t columns,
+                                  std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; i += kPanel) {
+    __m512 block[16];
+#pragma GCC unroll 16
+    for (std::int64_t column = 0; column < kPanel; ++column)
+      block[column] =
+          some(x + std::min(column, columns) * x_step + i, column < columns ? count - i : 0);
+    turn(block);
+#pragma GCC unroll 16
+    for (std::int64_t k = 0; k < kPanel; ++k)
+      if (i + k < count) _mm512_storeu_ps(to + (i + k) * kPanel, block[k]);
+  }
+}
+
 #endif
+
+template <class Element>
+void pack_floats_plain(const Element* x, std::int64_t x_step, std::int64_t columns,
+                       std::int64_t count, float* to) {
+  for (std::int64_t k = 0; k < count; ++k)
+    for (std::int64_t column = 0; column < kPanel; ++column)
+      to[k * kPanel + column] = column < columns ? float_of(x[column * x_step + k]) : 0;
+}
+
+// of: given x with the type of its elements.
+void as_elements(const void* x, Number number, const auto& of) {
+  if (number == Number::f32)
+    of(static_cast<const F32*>(x));
+  else if (number == Number::bf16)
+    of(static_cast<const Bf16*>(x));
+  else
+    of(static_cast<const F16*>(x));
+}
 
 }  // namespace
 
@@ -465,6 +530,16 @@ void tiles(Isa isa, Word word, Tile tile, std::int64_t rows) {
   plain_tile(tile, rows);
 }
 
+void to_panel(const void* x, Number number, std::int64_t x_step, std::int64_t columns,
+              std::int64_t count, Isa isa, float* to) {
+  as_elements(x, number, [&](const auto* own) {
+#ifdef LOOKTWICE_X86
+    if (isa >= Isa::avx512) return pack_floats(own, x_step, columns, count, to);
+#endif
+    pack_floats_plain(own, x_step, columns, count, to);
+  });
+}
+
 #ifdef LOOKTWICE_X86
 
 LOOKTWICE_AVX512_BF16 void to_pairs(const float* x, std::int64_t count, int planes,
@@ -491,15 +566,8 @@ LOOKTWICE_AVX512 void to_halves(const float* x, std::int64_t count, float* to) {
 
 void to_pair_panel(const void* x, Number number, std::int64_t x_step, std::int64_t columns,
                    std::int64_t count, int planes, std::int64_t step, float* to) {
-  const auto pack = [&]<class Element>(const Element* own) {
-    pack_pairs(own, x_step, columns, count, planes, step, to);
-  };
-  if (number == Number::f32)
-    pack(static_cast<const F32*>(x));
-  else if (number == Number::bf16)
-    pack(static_cast<const Bf16*>(x));
-  else
-    pack(static_cast<const F16*>(x));
+  as_elements(x, number,
+              [&](const auto* own) { pack_pairs(own, x_step, columns, count, planes, step, to); });
 }
 
 #else

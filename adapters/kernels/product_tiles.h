@@ -81,14 +81,18 @@ constexpr std::int64_t unit_step(int planes) {
   return 2 * planes * kUnit;
 }
 
+// `columns` rows of x (at most kPanel, x_step numbers apart) of `count` numbers as one panel of
+// floats, zeros beyond: to[depth * kPanel + column].
+void to_panel(const void* x, Number number, std::int64_t x_step, std::int64_t columns,
+              std::int64_t count, Isa isa, float* to);
+
 // x[count] as pairs of bf16 in `planes` planes: to[plane * step + count / 2], zeros up to a whole
 // kPairStep; Isa::avx512_bf16 and above.
 void to_pairs(const float* x, std::int64_t count, int planes, std::int64_t step, float* to);
 // x[count] as halves, zeros up to a whole kPanel; Isa::avx512 and above.
 void to_halves(const float* x, std::int64_t count, float* to);
-// `columns` rows of x (at most kPanel, x_step numbers apart) of `count` numbers as one panel of
-// pairs, zeros beyond: kUnit words of each plane, `step` from one kPairStep of the depth to the
-// next; Isa::avx512_bf16 and above.
+// The same as a panel of pairs: kUnit words of each plane, `step` from one kPairStep of the depth
+// to the next; Isa::avx512_bf16 and above.
 void to_pair_panel(const void* x, Number number, std::int64_t x_step, std::int64_t columns,
                    std::int64_t count, int planes, std::int64_t step, float* to);
 // Planes that hold a number whole.

@@ -1,21 +1,11 @@
 #include "adapters/nn/many_rows.h"
 
 #include <ATen/Parallel.h>
-#include <c10/util/BFloat16.h>
-#include <c10/util/Half.h>
 
 #include <algorithm>
 
-#include "adapters/kernels/turn.h"
 #include "adapters/nn/lanes.h"
 #include "adapters/nn/panels.h"
-
-#ifdef LOOKTWICE_X86
-// GCC 12 takes the undefined registers in its own AVX-512 headers for mistakes (GCC bug 105593).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-#endif
 
 namespace looktwice::nn {
 namespace {
@@ -32,73 +22,6 @@ constexpr std::int64_t kSlab = 1024;
 
 std::int64_t count_of(std::int64_t size, std::int64_t each) {
   return (size + each - 1) / each;
-}
-
-// Outputs [o, o + count) and depth [k, k + depth) of a matrix as a panel: to[depth][kPanel], zeros
-// where there is no output.
-struct Stretch {
-  const void* weight = nullptr;
-  std::int64_t in = 0, o = 0, count = 0, k = 0, depth = 0;
-  float* to = nullptr;
-};
-
-template <class Weight>
-void pack_from(const Stretch& s, std::int64_t begin) {
-  const Weight* from = static_cast<const Weight*>(s.weight) + s.o * s.in + s.k;
-  for (std::int64_t k = begin; k < s.depth; ++k)
-    for (std::int64_t o = 0; o < kPanel; ++o)
-      s.to[k * kPanel + o] = o < s.count ? static_cast<float>(from[o * s.in + k]) : 0;
-}
-
-#ifdef LOOKTWICE_X86
-LOOKTWICE_AVX512 inline __m512 sixteen(const float* w) {
-  return _mm512_loadu_ps(w);
-}
-LOOKTWICE_AVX512 inline __m512 sixteen(const c10::BFloat16* w) {
-  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-LOOKTWICE_AVX512 inline __m512 sixteen(const c10::Half* w) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
-}
-
-template <class Weight>
-LOOKTWICE_AVX512 std::int64_t pack_blocks(const Stretch& s) {
-  const Weight* from = static_cast<const Weight*>(s.weight) + s.o * s.in + s.k;
-  std::int64_t k = 0;
-  for (; k + 16 <= s.depth; k += 16) {
-    __m512 block[16];
-#pragma GCC unroll 16
-    for (int o = 0; o < 16; ++o)
-      block[o] = o < s.count ? sixteen(from + o * s.in + k) : _mm512_setzero_ps();
-    kernels::turn(block);
-#pragma GCC unroll 16
-    for (int o = 0; o < 16; ++o) _mm512_storeu_ps(s.to + (k + o) * kPanel, block[o]);
-  }
-  return k;
-}
-#endif
-
-template <class Weight>
-void pack(const Stretch& s, Isa isa) {
-  std::int64_t begin = 0;
-#ifdef LOOKTWICE_X86
-  if (isa >= Isa::avx512) begin = pack_blocks<Weight>(s);
-#else
-  static_cast<void>(isa);
-#endif
-  pack_from<Weight>(s, begin);
-}
-
-void pack(const Stretch& s, WeightBits bits, Isa isa) {
-  switch (bits) {
-    case WeightBits::fp32:
-      return pack<float>(s, isa);
-    case WeightBits::bf16:
-      return pack<c10::BFloat16>(s, isa);
-    case WeightBits::fp16:
-      return pack<c10::Half>(s, isa);
-  }
 }
 
 // x / (1 + e^-2u) with u = sqrt(2 / pi) * (x + 0.044715 x^3), which is the same.
@@ -185,22 +108,15 @@ void pack_pair(const Part& part, std::int64_t pair, std::int64_t k, std::int64_t
     const std::int64_t wanted = (part.first + pair) * kColumns + panel * kPanel;
     const std::int64_t o = std::min(wanted, matrix.out);
     const std::int64_t count = std::clamp<std::int64_t>(matrix.out - wanted, 0, kPanel);
-    if (part.x->units) {
-      const kernels::Number number = number_of(matrix.bits);
-      const auto* weight = static_cast<const std::byte*>(matrix.weight) +
-                           static_cast<std::size_t>(o * part.in + k) * bytes_of(number);
+    const kernels::Number number = number_of(matrix.bits);
+    const auto* weight = static_cast<const std::byte*>(matrix.weight) +
+                         static_cast<std::size_t>(o * part.in + k) * bytes_of(number);
+    if (part.x->units)
       kernels::to_pair_panel(weight, number, part.in, count, depth, planes,
                              kernels::unit_step(planes), to + panel * planes * kernels::kUnit);
-    } else {
-      pack({.weight = matrix.weight,
-            .in = part.in,
-            .o = o,
-            .count = count,
-            .k = k,
-            .depth = depth,
-            .to = to + panel * kPanel * depth},
-           matrix.bits, part.isa);
-    }
+    else
+      kernels::to_panel(weight, number, part.in, count, depth, part.isa,
+                        to + panel * kPanel * depth);
   }
 }
 

@@ -299,13 +299,11 @@ LOOKTWICE_INLINE void finite_all(const float* x, std::int64_t step, std::int64_t
 }
 
 // A row of panels per 16 rows of x: the layout of Panels, without its copy of a matrix.
-void pack_rows(const float* x, std::int64_t step, std::int64_t rows, std::int64_t size,
+void pack_rows(const float* x, std::int64_t step, std::int64_t rows, std::int64_t size, Isa isa,
                float* panels) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    float* to = panels + row / kPanel * kPanel * size + row % kPanel;
-    const float* from = x + row * step;
-    for (std::int64_t k = 0; k < size; ++k) to[k * kPanel] = from[k];
-  }
+  for (std::int64_t row = 0; row < rows; row += kPanel)
+    kernels::to_panel(x + row * step, kernels::Number::f32, step, std::min(kPanel, rows - row),
+                      size, isa, panels + row * size);
 }
 
 void grow(Words& words, std::int64_t count) {
@@ -354,7 +352,7 @@ void attend(const Attention& text, Isa isa, AttentionRoom& room) {
   // Columns beyond the text are of the text before; no score of theirs is read.
   for (std::int64_t head = 0; head < text.heads; ++head) {
     const float *q = text.q + head * width, *v = text.v + head * width;
-    pack_rows(text.k + head * width, text.step, length, width, room.keys.floats());
+    pack_rows(text.k + head * width, text.step, length, width, isa, room.keys.floats());
     if (!in_place)
       for (std::int64_t row = 0; row < length; ++row)
         std::copy_n(v + row * text.step, width, room.values.floats() + row * wide);
