@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <functional>
 #include <list>
 #include <optional>
 
@@ -27,7 +28,7 @@ struct Options {
   std::filesystem::path checkpoint = {}, expert = {}, vision = {};
   std::string dtype = "fp32", device_map = {}, score_dtype = "fp32", variant = "released",
               score = "sigmoid", map = "whole";
-  int max_new_tokens = 0;
+  int max_new_tokens = 0, tiles_at_once = 0;
   DecodingOptions decoding = {};
   bool words = true, look_back = true, split_prompts = true, q_former = true, pre_resize = true;
 
@@ -53,6 +54,10 @@ struct Options {
     option("max_new_tokens", max_new_tokens,
            "no answer is longer; 0: as the task says (4096 for VisA-D&R)");
     decoding.visit(option);
+    option(
+        "tiles_at_once", tiles_at_once,
+        "tiles through the vision model at once, of one picture or several; 0: 8 on a GPU, 5 on a "
+        "CPU, 1 in fp32 on a CPU without matrix units");
     option("look_back", look_back,
            "false: ablation of the paper's table 1, no class of the picture");
     option("split_prompts", split_prompts, "false: ablation, no positive and negative embedding");
@@ -67,10 +72,16 @@ void check_word(const char* name, const std::string& word, const char* one, cons
                 std::string("model anomaly_ov: ") + name + " must be " + one + " or " + other);
 }
 
-VisionOptions vision_options(const Options& options, at::Device device) {
+constexpr int kMostTilesAtOnce = 1024;
+
+VisionOptions vision_options(const Options& options, at::Device device,
+                             std::function<bool()> give_back) {
   if (options.max_new_tokens < 0)
     throw Error(Kind::usage, "model anomaly_ov: max_new_tokens must be 0 or more");
   options.decoding.check("model anomaly_ov");
+  if (options.tiles_at_once < 0 || options.tiles_at_once > kMostTilesAtOnce)
+    throw Error(Kind::usage,
+                "model anomaly_ov: tiles_at_once must be 0 to " + std::to_string(kMostTilesAtOnce));
   if (options.expert == "none" && !options.words)
     throw Error(Kind::usage, "model anomaly_ov: words=false with expert=none leaves nothing");
   check_word("variant", options.variant, "released", "paper");
@@ -82,7 +93,9 @@ VisionOptions vision_options(const Options& options, at::Device device) {
                      .look_back = options.look_back,
                      .split_prompts = options.split_prompts,
                      .q_former = options.q_former,
-                     .score_type = nn::number_type_named(options.score_dtype)}};
+                     .score_type = nn::number_type_named(options.score_dtype)},
+          .tiles_at_once = options.tiles_at_once,
+          .give_back = std::move(give_back)};
 }
 
 class AnomalyOv final : public Adapter {
@@ -98,19 +111,23 @@ class AnomalyOv final : public Adapter {
         folder_(checkpoint_folder({.checkpoint = options.checkpoint,
                                    .expert = options.expert,
                                    .vision = options.vision})),
-        vision_(folder_, vision_options(options, device_)) {
+        vision_(folder_, vision_options(options, device_, [this] { return forget_caches(); })),
+        wanted_tiles_(vision_.tiles_at_once()),
+        most_pictures_(setting.batch_size > 0 || wanted_tiles_ > 1 ? most_texts_ : 1) {
     nn::use_threads(std::max(1, setting.threads));
   }
 
-  // Questions that want a score alone are answered one picture at a time: its tiles fill the
-  // machine. Those that want words are written several at once; a turn of a dialogue finds what the
-  // turn before has computed, the picture included.
+  // Pictures of which a score or map alone is wanted are seen several at once, their tiles
+  // together. Questions that want words are written several at once; a turn of a dialogue finds
+  // what the turn before has computed, the picture included.
   void serve(Inbox& inbox, Outbox& outbox) override {
     nn::serve_texts(inbox, outbox,
                     {.writer = [&] { return writer_.get(); },
                      .begin = [&](const Request& request) { return begin(request); },
                      .finished = [&](nn::WrittenText done) { return finished(std::move(done)); },
-                     .give_back = [&] { return forget_caches(); }});
+                     .give_back = [&] { return forget_caches(); },
+                     .together = [&](std::vector<Request>& taken) { return seen(taken); },
+                     .most = most_pictures_});
   }
 
   std::map<std::string, std::string> facts() const override {
@@ -119,6 +136,9 @@ class AnomalyOv final : public Adapter {
         {"expert weights", folder_.has_expert() ? folder_.expert.hash() : "none"}};
     if (!folder_.vision.files().empty()) facts["vision weights"] = folder_.vision.hash();
     if (language_ && devices_.map.given()) facts["device map"] = language_->decoder().where();
+    if (vision_.tiles_at_once() < wanted_tiles_)
+      facts["tiles at once"] =
+          std::to_string(vision_.tiles_at_once()) + " (out of memory with more)";
     if (writer_) nn::add_texts_at_once(facts, *writer_, most_texts_);
     return facts;
   }
@@ -133,49 +153,104 @@ class AnomalyOv final : public Adapter {
     bool wants_map = false;
   };
 
+  bool in_words(const Request& request) const {
+    const Wanted& wanted = request.question.wanted;
+    return options_.words && wanted.text && !(wanted.text_for_score && vision_.has_expert());
+  }
+
   // Nothing: it is being written.
   std::optional<Prediction> begin(const Request& request) {
     Prediction reply{.key = request.key};
-    const Wanted& wanted = request.question.wanted;
-    const bool in_words =
-        options_.words && wanted.text && !(wanted.text_for_score && vision_.has_expert());
+    const bool words = in_words(request);
     // A checkpoint that cannot be read ends the run, not one request after the other.
-    if (in_words && !language_) load_language();
+    if (words && !language_) load_language();
     const bool well = nn::attempted(reply, [&] {
-      if (in_words) return ask(request);
+      if (words) return ask(request);
       Memory memory;
       if (!vision_.has_expert())
         throw Error(Kind::usage, "a score or map is wanted, which the base model does not give");
       see(request, memory, reply.spans, nullptr);
       fill(reply, memory, request.question.wanted.map);
     });
-    if (well && in_words) return std::nullopt;
+    if (well && words) return std::nullopt;
     return reply;
   }
 
-  // Score, map and, where `projecting` is there, the tokens of a picture for words.
-  void see(const Request& request, Memory& memory, std::vector<Span>& spans,
-           std::optional<nn::StageClock>* projecting) {
+  // Scores and maps of those among `taken` that want no words, who leave it. Those that fail stay,
+  // to fail by themselves.
+  std::vector<Prediction> seen(std::vector<Request>& taken) {
+    std::vector<Prediction> replies;
+    std::vector<Request> left, chosen;
+    std::vector<Cut> cuts;
+    for (Request& request : taken) {
+      Prediction failed;
+      Cut own;
+      const bool together = vision_.has_expert() && !in_words(request) &&
+                            nn::attempted(failed, [&] { own = cut(request); });
+      if (together) cuts.push_back(std::move(own));
+      (together ? chosen : left).push_back(std::move(request));
+    }
+    std::vector<Tiles> pictures;
+    for (Cut& one : cuts) pictures.push_back(std::move(one.tiles));
+    std::vector<Sight> sights;
+    Prediction failed;
+    if (chosen.size() > 1)
+      nn::attempted(failed, [&] { sights = vision_.look(pictures, Keep::nothing); });
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      Prediction reply{.key = chosen[i].key};
+      const bool well = !sights.empty() && nn::attempted(reply, [&] {
+        Memory memory;
+        cuts[i].tiles = std::move(pictures[i]);
+        note(chosen[i], cuts[i], sights[i], chosen[i].question.wanted.map, memory, reply.spans);
+        fill(reply, memory, chosen[i].question.wanted.map);
+      });
+      if (well)
+        replies.push_back(std::move(reply));
+      else
+        left.push_back(std::move(chosen[i]));
+    }
+    taken = std::move(left);
+    return replies;
+  }
+
+  // A picture, ready to be looked at, and since when it was being made so.
+  struct Cut {
+    Tiles tiles = {};
+    std::int64_t wait_ns = 0;
+  };
+  Cut cut(const Request& request) const {
     const std::int64_t start_ns = nn::steady_ns();
     Image image = request.image.decode();
     if (options_.pre_resize) image = pre_resized(std::move(image));
-    const Tiles tiles = tiles_of(image, static_cast<int>(vision_.shape().image));
-    Sight sight = vision_.look(tiles);
+    Cut made{.tiles = tiles_of(image, static_cast<int>(vision_.shape().image))};
+    made.wait_ns = nn::steady_ns() - start_ns;
+    return made;
+  }
+
+  void note(const Request& request, const Cut& picture, Sight& sight, bool with_map, Memory& memory,
+            std::vector<Span>& spans) const {
     memory.picture = request.image.name();
     if (vision_.has_expert()) memory.score = options_.score == "logit" ? sight.logit : sight.score;
     if (memory.score && !std::isfinite(*memory.score))
       throw Error(Kind::model,
                   "the score is not finite: weights that do not fit, or a range that " +
                       options_.dtype + " lacks");
-    if (vision_.has_expert() && (projecting || request.question.wanted.map))
-      memory.map = map_of(tiles, sight);
+    if (vision_.has_expert() && with_map) memory.map = map_of(picture.tiles, sight);
     spans = std::move(sight.spans);
     // Decoding and cutting belong to what "preprocess" already times.
-    spans.front().duration_ns += spans.front().start_ns - start_ns;
-    spans.front().start_ns = start_ns;
+    spans.front().start_ns -= picture.wait_ns;
+    spans.front().duration_ns += picture.wait_ns;
+  }
+
+  // Score, map and, where `projecting` is there, the tokens of a picture for words.
+  void see(const Request& request, Memory& memory, std::vector<Span>& spans,
+           std::optional<nn::StageClock>* projecting) {
+    const Cut picture = cut(request);
+    Sight sight = vision_.look(picture.tiles, projecting ? Keep::final : Keep::nothing);
+    note(request, picture, sight, projecting || request.question.wanted.map, memory, spans);
     if (!projecting) return;
     projecting->emplace(device_);
-    memory.tokens = language_->picture(vision_, tiles, sight);
+    memory.tokens = language_->picture(vision_, picture.tiles, sight);
     (*projecting)->end("projector");
   }
 
@@ -272,7 +347,8 @@ class AnomalyOv final : public Adapter {
   const int most_texts_;
   const std::uint64_t run_seed_;
   const CheckpointFolder folder_;
-  const Vision vision_;
+  Vision vision_;
+  const int wanted_tiles_, most_pictures_;
   // Not before a question wants words.
   std::unique_ptr<Language> language_;
   std::unique_ptr<nn::Writer> writer_;

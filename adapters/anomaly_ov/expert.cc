@@ -240,15 +240,33 @@ at::Tensor Expert::matched(const nn::SiglipFeatures& features, const at::Tensor&
   return average ? maps.mean(0) : maps;
 }
 
-Expertise Expert::match(const nn::SiglipFeatures& features) const {
+Expertise Expert::room(std::int64_t tiles) const {
+  const at::TensorOptions options = positive_.options();
+  const std::int64_t tokens = pooling_.weight.size(1), windows = kernels::kWindows;
+  return {.map = at::empty({tiles, tokens}, options),
+          .local = at::empty({tiles, windows, hidden_}, options),
+          .query = at::empty({tiles, windows, hidden_}, options),
+          .pooled = at::empty({tiles, windows}, options)};
+}
+
+Expertise Expert::part(const Expertise& room, std::int64_t first, std::int64_t tiles) {
+  return {.map = room.map.narrow(0, first, tiles),
+          .local = room.local.narrow(0, first, tiles),
+          .query = room.query.narrow(0, first, tiles),
+          .pooled = room.pooled.narrow(0, first, tiles)};
+}
+
+void Expert::classify(const at::Tensor& whole, Expertise& seen) const {
   const c10::InferenceMode guard;
-  Expertise seen;
-  const at::Tensor whole = features.final[0].to(at::kFloat);  // [tokens][hidden]
-  seen.class_pool = at::matmul(pooling_.weight, whole).add(pooling_.bias).reshape({hidden_});
+  seen.class_pool =
+      at::matmul(pooling_.weight, whole.to(at::kFloat)).add(pooling_.bias).reshape({hidden_});
   seen.class_vector = class_out_(at::gelu(class_in_(seen.class_pool)));
   seen.prompts = prompts_for(seen.class_vector).contiguous();
-  seen.map = matched(features, seen.prompts, true);
-  return seen;
+}
+
+void Expert::match(const nn::SiglipFeatures& features, Expertise& seen) const {
+  const c10::InferenceMode guard;
+  seen.map.copy_(matched(features, seen.prompts, true));
 }
 
 at::Tensor Expert::level_maps(const nn::SiglipFeatures& features, const Expertise& seen) const {
@@ -256,21 +274,19 @@ at::Tensor Expert::level_maps(const nn::SiglipFeatures& features, const Expertis
   return matched(features, seen.prompts, false);
 }
 
-void Expert::select(const nn::SiglipFeatures& features, Expertise& seen) const {
+void Expert::select(const at::Tensor& final, Expertise& seen) const {
   const c10::InferenceMode guard;
-  const at::Tensor own = features.final.contiguous();
-  const at::Tensor map = seen.map.contiguous();
+  const at::Tensor own = final.contiguous();
+  const at::Tensor& map = seen.map;
   const kernels::Stream stream = nn::stream_of(own.device());
-  const bool released = options_.variant == Variant::released;
   kernels::TokenSelect shape = selection_of(own);
-  shape.divide = released;
+  shape.divide = options_.variant == Variant::released;
   shape.scale = 1 / std::sqrt(static_cast<float>(query_.weight.size(0)));
   const std::int64_t tiles = own.size(0), windows = kernels::kWindows;
-  seen.query = at::empty({tiles, windows, hidden_}, map.options());
-  seen.pooled = at::empty({tiles, windows}, map.options());
-  seen.local = at::empty({tiles, windows, hidden_}, map.options());
   // (W_q q + b_q) W_k: what each feature is held against. [tiles][4][hidden]
-  const auto folded = [&] { return at::matmul(query_(seen.query), key_.weight).contiguous(); };
+  const auto folded = [&](const at::Tensor& query) {
+    return at::matmul(query_(query), key_.weight).contiguous();
+  };
 
   const std::size_t tile_bytes =
       static_cast<std::size_t>(own.size(1) * hidden_) * own.element_size();
@@ -288,11 +304,13 @@ void Expert::select(const nn::SiglipFeatures& features, Expertise& seen) const {
                             seen.pooled.mutable_data_ptr<float>() + tile * windows);
     });
     if (options_.q_former) {
-      const at::Tensor against = folded();
+      // Tile by tile: how many rows a product has may choose the library's way, and so its bits.
+      std::vector<at::Tensor> against;
+      for (std::int64_t tile = 0; tile < tiles; ++tile) against.push_back(folded(seen.query[tile]));
       at::parallel_for(0, tiles, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t tile = begin; tile < end; ++tile)
           kernels::token_attend(one, tile_of(tile),
-                                against.const_data_ptr<float>() + tile * windows * hidden_,
+                                against[static_cast<std::size_t>(tile)].const_data_ptr<float>(),
                                 seen.local.mutable_data_ptr<float>() + tile * windows * hidden_);
       });
     }
@@ -301,25 +319,33 @@ void Expert::select(const nn::SiglipFeatures& features, Expertise& seen) const {
                         seen.query.mutable_data_ptr<float>(), seen.pooled.mutable_data_ptr<float>(),
                         stream);
     if (options_.q_former)
-      kernels::token_attend(shape, own.const_data_ptr(), folded().const_data_ptr<float>(),
+      kernels::token_attend(shape, own.const_data_ptr(), folded(seen.query).const_data_ptr<float>(),
                             seen.local.mutable_data_ptr<float>(), stream);
   }
-  if (!options_.q_former) seen.local = seen.query;
+  if (!options_.q_former) seen.local.copy_(seen.query);
+}
 
+void Expert::conclude(Expertise& seen) const {
+  const c10::InferenceMode guard;
+  const bool released = options_.variant == Variant::released;
   // Released: a tile's windows count by the tile's own significance as well.
   at::Tensor weight = seen.pooled;
-  if (released) weight = weight.mul(map.mean(1, true));
-  weight = weight.contiguous();
-  seen.global = at::empty({1, hidden_}, map.options());
+  if (released) weight = weight.mul(seen.map.mean(1, true));
+  seen.global = at::empty({1, hidden_}, seen.map.options());
+  const kernels::TokenSelect shape{
+      .tiles = static_cast<int>(seen.local.size(0)), .grid = 1, .dims = static_cast<int>(hidden_)};
   kernels::token_mean(shape, seen.local.const_data_ptr<float>(), weight.const_data_ptr<float>(),
-                      seen.global.mutable_data_ptr<float>(), stream);
+                      seen.global.mutable_data_ptr<float>(), nn::stream_of(seen.local.device()));
   const at::Tensor hidden = at::gelu(score_in_(seen.global.to(options_.score_type)));
   seen.logit = score_out_(hidden).to(at::kFloat).reshape({1});
 }
 
 Expertise Expert::look(const nn::SiglipFeatures& features) const {
-  Expertise seen = match(features);
-  select(features, seen);
+  Expertise seen = room(features.final.size(0));
+  classify(features.final[0], seen);
+  match(features, seen);
+  select(features.final, seen);
+  conclude(seen);
   return seen;
 }
 

@@ -50,9 +50,20 @@ class Expert {
 
   // Tile 0 is the whole picture; it gives the class.
   Expertise look(const nn::SiglipFeatures& features) const;
-  // The same in two steps, as their times are told apart: map, class and prompts; then the rest.
-  Expertise match(const nn::SiglipFeatures& features) const;
-  void select(const nn::SiglipFeatures& features, Expertise& seen) const;
+
+  // The same in steps, so that tiles of several pictures can be seen together and none of their
+  // features be kept. Map, query, pooled and local of so many tiles, to be filled in.
+  Expertise room(std::int64_t tiles) const;
+  // Of room for many tiles that for some.
+  static Expertise part(const Expertise& room, std::int64_t first, std::int64_t tiles);
+  // Class and prompts. whole: [tokens][hidden], the last features of a picture's tile 0.
+  void classify(const at::Tensor& whole, Expertise& seen) const;
+  // The map of tiles of one picture, whose prompts `seen` has.
+  void match(const nn::SiglipFeatures& features, Expertise& seen) const;
+  // Query, pooled and local of tiles that have their map, of any pictures.
+  void select(const at::Tensor& final, Expertise& seen) const;
+  // Global token and logit of a picture whose tiles have been through the steps before.
+  void conclude(Expertise& seen) const;
   // [levels][tiles][tokens], before they are averaged.
   at::Tensor level_maps(const nn::SiglipFeatures& features, const Expertise& seen) const;
 

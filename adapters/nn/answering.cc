@@ -49,10 +49,14 @@ void serve_texts(Inbox& inbox, Outbox& outbox, const Serving& serving) {
     const Writer* before = serving.writer();
     const bool idle = !before || before->idle();
     if (!idle && inbox.over()) return;  // being stopped
-    std::vector<Request> taken = idle ? inbox.take(1) : std::vector<Request>{};
+    std::vector<Request> taken =
+        idle ? inbox.take(before ? std::min(serving.most, before->most()) : serving.most)
+             : std::vector<Request>{};
     if (idle && taken.empty()) return;
     Writer* writer = nullptr;
     do {
+      if (serving.together && taken.size() > 1)
+        for (Prediction& reply : serving.together(taken)) outbox.push(std::move(reply));
       for (const Request& request : taken) {
         std::optional<Prediction> reply = serving.begin(request);
         while (reply && reply->error == kOutOfMemory && makes_room(inbox, outbox, serving)) {

@@ -37,6 +37,10 @@ struct Serving {
   std::function<std::optional<Prediction>(const Request&)> begin = {};
   std::function<Prediction(WrittenText)> finished = {};
   std::function<bool()> give_back = {};  // as the writer's
+  // Answers those of the requests that want no words, several at once, and takes them out; what
+  // it leaves is begun one by one, as is all that fails. None: all are.
+  std::function<std::vector<Prediction>(std::vector<Request>& taken)> together = {};
+  int most = 1;  // requests taken at once where nothing is being written
 };
 // Until the inbox is over. Waits for requests only while nothing is being written.
 void serve_texts(Inbox& inbox, Outbox& outbox, const Serving& serving);

@@ -44,6 +44,9 @@ class Siglip {
   SiglipFeatures features(const at::Tensor& pixels, std::span<const int> levels) const;
 
   const SiglipShape& shape() const { return shape_; }
+  // A tile has the same bits whatever tiles are beside it. Else the library's products of many rows
+  // round by where a row is among them.
+  bool tiles_apart() const { return by_rows_; }
 
  private:
   struct Block {

@@ -1,6 +1,9 @@
 """Anomaly-OneVision's expert of the real sizes with random weights: ours beside the released arithmetic in eager PyTorch, in
-turns, on the same files. python benchmarks/peers/expert.py BUILD/benchmarks/expert_run [FOLDER] (needs torch, safetensors)."""
+turns, on the same files. python benchmarks/peers/expert.py BUILD/benchmarks/expert_run [FOLDER] [--device cuda:0]
+[--pictures 1,32] [--threads 1,2] [--json FILE: for scripts/kernel_goals.py] (needs torch, safetensors)."""
 
+import argparse
+import itertools
 import json
 import math
 import pathlib
@@ -42,10 +45,11 @@ class Eager:
     def layer(self, name, x):
         return linear(x, self.w[name + ".weight"], self.w[name + ".bias"])
 
-    def __call__(self, levels, final):
+    def __call__(self, levels, final, pictures=1):
         tiles, side = final.shape[0], math.isqrt(final.shape[1])
-        pool = self.layer("pooling_layer.0", final[0].T)[:, 0]
-        own_class = self.layer("class_predictor.2", gelu(self.layer("class_predictor.0", pool))).expand(tiles, -1)
+        pool = self.layer("pooling_layer.0", final[:: tiles // pictures].transpose(1, 2))[..., 0]
+        own_class = self.layer("class_predictor.2", gelu(self.layer("class_predictor.0", pool)))
+        own_class = own_class.repeat_interleave(tiles // pictures, 0)
         maps = []
         for place, level in enumerate(levels):
             prompts = []
@@ -63,7 +67,8 @@ class Eager:
         scores = self.layer("q_former.query_proj", query) @ self.layer("q_former.key_proj", final).transpose(1, 2)
         tokens = (scores / math.sqrt(ATTENTION)).softmax(-1) @ final
         weight = (in_tile * mean.mean((2, 3), keepdim=True)).flatten(1)[..., None]
-        whole = (tokens * weight).sum((0, 1)) / weight.sum()
+        of_picture = lambda x: x.reshape(pictures, -1, x.shape[-1]).sum(1)  # noqa: E731
+        whole = of_picture(tokens * weight) / of_picture(weight)
         return self.layer("final_predictor.2", gelu(self.layer("final_predictor.0", whole)))
 
 
@@ -75,11 +80,15 @@ def memory(name):
 
 
 @torch.inference_mode()
-def eager(folder, threads, kind):
+def eager(folder, threads, kind, device, pictures):
     torch.set_num_threads(threads)
-    weights = {k: v.to(kind) for k, v in load_file(folder / "expert.safetensors").items()}
-    features = {k: v.to(kind).clone() for k, v in load_file(folder / "features.safetensors").items()}
-    module, levels, final = Eager(weights), [features[f"level{i}"] for i in range(4)], features["final"]
+    weights = {k: v.to(device, kind) for k, v in load_file(folder / "expert.safetensors").items()}
+    features = {k: v.to(device, kind).repeat(pictures, 1, 1) for k, v in load_file(folder / "features.safetensors").items()}
+    one, levels, final = Eager(weights), [features[f"level{i}"] for i in range(4)], features["final"]
+
+    def module(levels, final):
+        return one(levels, final, pictures if len(final) > 1 else 1)[0].cpu()  # waits for a GPU
+
     torch.randn(2000, 2000) @ torch.randn(2000, 2000)  # as ours: the library has its buffers
     module([level[:1] for level in levels], final[:1])  # and its code
     with open("/proc/self/clear_refs", "w") as peak:
@@ -101,34 +110,47 @@ def output_of(*command):
 
 def main():
     if sys.argv[1] == "--eager":
-        return eager(pathlib.Path(sys.argv[2]), int(sys.argv[3]), {"fp32": torch.float32, "bf16": torch.bfloat16}[sys.argv[4]])
-    program, folder = sys.argv[1], pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".cache/benchmarks/expert")
+        kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[sys.argv[4]]
+        return eager(pathlib.Path(sys.argv[2]), int(sys.argv[3]), kind, sys.argv[5], int(sys.argv[6]))
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("program")
+    options.add_argument("folder", type=pathlib.Path, nargs="?", default=pathlib.Path(".cache/benchmarks/expert"))
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--pictures", default="1")
+    options.add_argument("--threads", default="1,2")
+    options.add_argument("--json", type=pathlib.Path)
+    asked = options.parse_args()
+    program, folder, figures = asked.program, asked.folder, []
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "features.safetensors").exists():
         write(folder)
-    print(f"{TILES} tiles, torch {torch.__version__}, load {open('/proc/loadavg').read().split()[0]}\n")
+    print(f"{TILES} tiles on {asked.device}, torch {torch.__version__}, load {open('/proc/loadavg').read().split()[0]}\n")
     print("Wall and (processor) milliseconds, least of each process, medians of the processes.\n")
-    print("| numbers | threads | eager, ms | ours, ms | faster | eager rises, MB | ours, MB | ours to the map, ms | GFLOP/s of a product | share of it | logits differ |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print("| numbers | pictures | threads | eager, ms | ours, ms | faster | eager rises, MB | ours, MB | ours to the map, ms | GFLOP/s of a product | share of it | logits differ |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for kind in ("fp32", "bf16"):
-        for threads in (1, 2):
+        for pictures, threads in itertools.product(map(int, asked.pictures.split(",")), asked.threads.split(",")):
             ours, theirs = [], []
             for _ in range(ROUNDS):
                 files = folder / "expert.safetensors", folder / "features.safetensors"
-                ours.append(output_of(program, *files, threads, RUNS, kind))
-                theirs.append(output_of(sys.executable, __file__, "--eager", folder, threads, kind))
+                ours.append(output_of(program, *files, threads, RUNS, kind, asked.device, pictures))
+                theirs.append(output_of(sys.executable, __file__, "--eager", folder, threads, kind, asked.device, pictures))
             middle = lambda runs, key: statistics.median(run[key] for run in runs)  # noqa: E731
             own, other = middle(ours, "least_ms"), middle(theirs, "least_ms")
             own_work, other_work = middle(ours, "processor_ms"), middle(theirs, "processor_ms")
             risen = [statistics.median(run["risen_mb"] for run in runs) for runs in (theirs, ours)]
             # Least work of the released adaptors (DIMS rows of a triangular matrix) over the time of the whole expert and over
             # the product's rate in the same process.
-            work = 2e-6 * 4 * TILES * TOKENS * DIMS * (HIDDEN - (DIMS - 1) / 2)
+            work = 2e-6 * 4 * pictures * TILES * TOKENS * DIMS * (HIDDEN - (DIMS - 1) / 2)
             share = statistics.median(work / run["processor_ms"] / run["product_gflops"] for run in ours)
-            print(f"| {kind} | {threads} | {other:.0f} ({other_work:.0f}) | {own:.0f} ({own_work:.0f}) | {other / own:.2f} "
+            print(f"| {kind} | {pictures} | {threads} | {other:.0f} ({other_work:.0f}) | {own:.0f} ({own_work:.0f}) | {other / own:.2f} "
                   f"({other_work / own_work:.2f}) | {risen[0]:.0f} | {risen[1]:.0f} "
                   f"| {middle(ours, 'map_ms'):.0f} | {middle(ours, 'product_gflops'):.0f} | {share:.0%} "
                   f"| {abs(ours[0]['logit'] - theirs[0]['logit']):.1e} |", flush=True)
+            place = f"{asked.device.partition(':')[0]}/{kind}"
+            figures.append({"name": f"expert/{place}/tiles:{TILES}/batch:{pictures}", "times_eager": other / own})
+    if asked.json:
+        asked.json.write_text(json.dumps({"device": asked.device, "figures": figures}, indent=1) + "\n")
     return None
 
 

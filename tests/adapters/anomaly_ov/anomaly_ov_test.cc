@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <tuple>
 
 #include "adapters/catalogue.h"
 #include "adapters/imaging/codec.h"
@@ -18,11 +20,11 @@ using looktwice::testing::names_all;
 using looktwice::testing::refusal;
 using looktwice::testing::served;
 
-std::unique_ptr<Adapter> made(Arguments arguments) {
+std::unique_ptr<Adapter> made(Arguments arguments, int batch_size = 0) {
   const auto catalogue = adapter_catalogue();
   const auto found = std::ranges::find(catalogue, "anomaly_ov", &AdapterEntry::name);
   arguments.try_emplace("checkpoint", test::data_path("anomaly_ov_other/checkpoint").string());
-  return found->make(arguments, {.threads = 1});
+  return found->make(arguments, {.batch_size = batch_size, .threads = 1});
 }
 
 Request request(const std::string& name) {
@@ -92,6 +94,76 @@ TEST(AnomalyOv, APictureThatIsNoneIsALineAndTheNextIsAnswered) {
   EXPECT_EQ(replies.at(0).status, Status::failed);
   EXPECT_NE(replies.at(0).error, "");
   EXPECT_EQ(replies.at(1).status, Status::answered);
+}
+
+// Takes note of how many requests are wanted at a time.
+class CountingDesk final : public Inbox, public Outbox {
+ public:
+  explicit CountingDesk(std::vector<Request> requests) : desk_(std::move(requests)) {}
+  std::vector<Request> take(int most) override {
+    std::vector<Request> taken = desk_.take(most);
+    if (!taken.empty()) taken_at_once.push_back(taken.size());
+    return taken;
+  }
+  std::vector<Request> try_take(int most) override { return desk_.try_take(most); }
+  bool over() const override { return desk_.over(); }
+  void push(Prediction prediction) override { desk_.push(std::move(prediction)); }
+  std::map<std::string, Prediction> by_key() const { return desk_.by_key(); }
+
+  std::vector<std::size_t> taken_at_once = {};
+
+ private:
+  looktwice::testing::ListDesk desk_;
+};
+
+// Whatever pictures are beside one, one that cannot be read among them, and however many tiles go
+// at once.
+TEST(AnomalyOv, PicturesAreTakenUpToTheBatchSizeAndGetTheBitsTheyGetAlone) {
+  const auto told = [](int batch_size, const char* tiles_at_once, const char* map,
+                       std::vector<std::size_t> expected) {
+    std::vector<Request> asked;
+    for (const char* name : {"strip", "dot", "gone", "tall", "dot", "strip"}) {
+      asked.push_back(request(name));
+      asked.back().key += std::to_string(asked.size());
+    }
+    CountingDesk desk(asked);
+    made({{"tiles_at_once", tiles_at_once}, {"map", map}}, batch_size)->serve(desk, desk);
+    EXPECT_EQ(desk.taken_at_once, expected) << batch_size;
+    return desk.by_key();
+  };
+  for (const char* map : {"whole", "tiles"}) {
+    const auto alone = told(1, "1", map, {1, 1, 1, 1, 1, 1});
+    ASSERT_EQ(alone.size(), 6u);
+    EXPECT_EQ(alone.at("gone3").status, Status::failed);
+    for (const auto& [batch_size, at_once, expected] :
+         {std::tuple{4, "1", std::vector<std::size_t>{4, 2}},
+          {4, "5", {4, 2}},
+          {64, "64", {6}},
+          {0, "5", {4, 2}},
+          {0, "1", {1, 1, 1, 1, 1, 1}}}) {
+      const auto together = told(batch_size, at_once, map, expected);
+      ASSERT_EQ(together.size(), 6u);
+      for (const auto& [key, reply] : together) {
+        const Prediction& same = alone.at(key);
+        EXPECT_EQ(reply.status, same.status) << key;
+        EXPECT_EQ(reply.error, same.error) << key;
+        EXPECT_EQ(reply.score, same.score) << key;
+        ASSERT_EQ(reply.map.has_value(), same.map.has_value()) << key;
+        if (reply.map) {
+          EXPECT_EQ(reply.map->values, same.map->values) << key;
+        }
+      }
+    }
+  }
+}
+
+TEST(AnomalyOv, TilesAtOnceHaveBounds) {
+  for (const char* wrong : {"-1", "1025"})
+    EXPECT_TRUE(names_all(refusal(Kind::usage,
+                                  [&] {
+                                    made({{"tiles_at_once", wrong}});
+                                  }),
+                          {"tiles_at_once must be 0 to 1024"}));
 }
 
 TEST(AnomalyOv, WrongWordsAreRefused) {

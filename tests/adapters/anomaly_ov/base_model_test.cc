@@ -54,7 +54,7 @@ TEST(BaseModel, SeesAndScoresAsTransformersDoes) {
   const CheckpointFolder folder =
       checkpoint_folder({.checkpoint = data("checkpoint"), .expert = "none"});
   ASSERT_FALSE(folder.has_expert());
-  const Vision vision(folder, {});
+  Vision vision(folder, {});
   const Language language(data("checkpoint"), folder.model, at::kCPU, at::kFloat);
   ASSERT_EQ(cases().items.size(), 4u);
   bool reduced = false;

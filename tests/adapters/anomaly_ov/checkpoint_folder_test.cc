@@ -125,7 +125,7 @@ void rewrite(const fs::path& from, const fs::path& to,
 }
 
 double logit(const FolderOptions& options) {
-  const Vision vision(checkpoint_folder(options), {});
+  Vision vision(checkpoint_folder(options), {});
   Image image{.width = 30, .height = 20, .channels = 3};
   for (int i = 0; i < 30 * 20 * 3; ++i)
     image.pixels.push_back(static_cast<std::uint8_t>(i * 37 % 251));

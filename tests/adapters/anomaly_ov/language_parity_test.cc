@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
 #include <optional>
 
 #include "adapters/anomaly_ov/language.h"
@@ -10,6 +12,7 @@
 #include "adapters/imaging/codec.h"
 #include "adapters/nn/device.h"
 #include "harness/core/json_value.h"
+#include "tests/support/device_or_why.h"
 #include "tests/support/files.h"
 #include "tests/support/qwen_vocabulary.h"
 #include "tests/support/safetensors.h"
@@ -21,15 +24,21 @@ using test::fixture_path;
 using test::Safetensors;
 
 struct Model {
+  explicit Model(at::Device device)
+      : vision(checkpoint, {.device = device}),
+        language(folder.path(), checkpoint.model, device, at::kFloat) {}
   test::WithTokenizer folder{fixture_path("anomaly_ov/checkpoint")};
   CheckpointFolder checkpoint = checkpoint_folder({.checkpoint = folder.path()});
-  Vision vision{checkpoint, {}};
-  Language language{folder.path(), checkpoint.model, at::kCPU, at::kFloat};
+  Vision vision;
+  Language language;
 };
-const Model& model() {
+std::string device_name = "cpu";  // of the running test
+Model& model() {
   nn::use_threads(1);  // tests run beside each other
-  static const Model made;
-  return made;
+  static std::map<std::string, std::unique_ptr<Model>> made;
+  auto& own = made[device_name];
+  if (!own) own = std::make_unique<Model>(nn::device_named(device_name));
+  return *own;
 }
 
 const JsonValue& cases() {
@@ -53,12 +62,12 @@ at::Tensor tensor(const test::Tensor& stored, at::ScalarType type) {
 
 double difference(const at::Tensor& found, const at::Tensor& expected) {
   if (found.sizes() != expected.sizes()) return 1e9;
-  return (found - expected).abs().max().item<double>() / expected.abs().max().item<double>();
+  return (found.cpu() - expected).abs().max().item<double>() / expected.abs().max().item<double>();
 }
 
 at::Tensor picture(const std::string& name, bool grid) {
   static std::map<std::string, at::Tensor> seen;
-  at::Tensor& tokens = seen[name + (grid ? "" : " alone")];
+  at::Tensor& tokens = seen[device_name + name + (grid ? "" : " alone")];
   if (tokens.defined()) return tokens;
   const Image image = imaging::make_codec()->decode(
       test::bytes_of(fixture_path("anomaly_ov/images/" + name + ".png")));
@@ -113,7 +122,16 @@ nn::WrittenText written(const Asked& question, float penalty,
     if (auto done = writer.step(); !done.empty()) return std::move(done[0]);
 }
 
-TEST(LanguageParity, PromptsAndAnswersOfEveryCase) {
+// On the CPU and, where there is one, on a GPU.
+class LanguageParity : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = test::why_no_device(GetParam()); !why.empty()) GTEST_SKIP() << why;
+    device_name = GetParam();
+  }
+};
+
+TEST_P(LanguageParity, PromptsAndAnswersOfEveryCase) {
   LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
   EXPECT_FLOAT_EQ(model().language.config().repetition_penalty, 1.1f);
   EXPECT_EQ(model().language.config().stop_ids, (std::vector<std::int32_t>{151645, 151643}));
@@ -134,7 +152,7 @@ TEST(LanguageParity, PromptsAndAnswersOfEveryCase) {
         model().language.decoder().logits(model().language.decoder().prefill(cache, sequence));
     for (const char* part : {".top", ".sample"}) {
       const at::Tensor ids = tensor(expected[name + part + "_ids"], at::kLong);
-      EXPECT_LT(difference(scores.index_select(0, ids),
+      EXPECT_LT(difference(scores.cpu().index_select(0, ids),
                            tensor(expected[name + part + "_values"], at::kFloat)),
                 1e-4)
           << name;
@@ -148,7 +166,7 @@ TEST(LanguageParity, PromptsAndAnswersOfEveryCase) {
   EXPECT_EQ(seen, 9);
 }
 
-TEST(LanguageParity, ALargeGridIsReduced) {
+TEST_P(LanguageParity, ALargeGridIsReduced) {
   LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
   const Safetensors embeds(fixture_path("anomaly_ov/embeds.safetensors"));
   const Asked like = asked("wide.detection");  // the same words
@@ -160,7 +178,7 @@ TEST(LanguageParity, ALargeGridIsReduced) {
             5e-5);
 }
 
-TEST(LanguageParity, ARememberedPrefixChangesNoToken) {
+TEST_P(LanguageParity, ARememberedPrefixChangesNoToken) {
   LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
   const Asked first = asked("tall.reasoning_live0"), second = asked("tall.reasoning_live1"),
               third = asked("tall.reasoning_live2");
@@ -179,6 +197,11 @@ TEST(LanguageParity, ARememberedPrefixChangesNoToken) {
     memory.ids = next->ids;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, LanguageParity, ::testing::Values("cpu", "cuda:0"),
+                         [](const auto& given) {
+                           return std::string(given.param) == "cpu" ? "Cpu" : "Cuda";
+                         });
 
 }  // namespace
 }  // namespace looktwice::anomaly_ov

@@ -40,7 +40,7 @@ Sight sight(const Switch& one, const std::string& picture) {
   nn::use_threads(1);  // tests run beside each other
   FolderOptions folder{.checkpoint = kFolder / "checkpoint"};
   if (*one.expert) folder.expert = kFolder / one.expert;
-  const Vision vision(checkpoint_folder(folder), {.expert = one.options});
+  Vision vision(checkpoint_folder(folder), {.expert = one.options});
   const auto bytes = test::bytes_of(kFolder / "images" / (picture + ".png"));
   return vision.look(tiles_of(pre_resized(imaging::make_codec()->decode(bytes)),
                               static_cast<int>(vision.shape().image)));

@@ -10,10 +10,13 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "adapters/anomaly_ov/vision.h"
 #include "adapters/imaging/codec.h"
 #include "adapters/nn/device.h"
+#include "adapters/nn/isa.h"
+#include "tests/support/device_or_why.h"
 #include "tests/support/files.h"
 #include "tests/support/safetensors.h"
 
@@ -39,7 +42,7 @@ std::vector<std::string> pictures(const Safetensors& expected) {
 // Largest difference over the largest stored value, as the tolerances are meant.
 double relative(const at::Tensor& found, const test::Tensor& stored) {
   const std::vector<float> expected = stored.as<float>();
-  const at::Tensor own = found.to(at::kFloat).contiguous();
+  const at::Tensor own = found.to(at::kCPU, at::kFloat).contiguous();
   EXPECT_EQ(static_cast<std::size_t>(own.numel()), expected.size());
   if (static_cast<std::size_t>(own.numel()) != expected.size()) return 1e9;
   double largest = 0, difference = 0;
@@ -62,33 +65,37 @@ at::Tensor every(const at::Tensor& tokens, std::int64_t step) {
   return tokens.slice(-2, 0, tokens.size(-2), step);
 }
 
-class Eyes : public ::testing::TestWithParam<const char*> {
+// Each on the CPU and, where there is one, on a GPU.
+class Eyes : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {
  protected:
   void SetUp() override {
     nn::use_threads(1);  // tests run beside each other
-    const std::string which = GetParam();
+    const std::string which = std::get<0>(GetParam());
+    device_ = std::get<1>(GetParam());
+    if (const std::string why = test::why_no_device(device_); !why.empty()) GTEST_SKIP() << why;
     folder_ = which == "official" ? test::fixture_path("anomaly_ov")
                                   : test::data_path("anomaly_ov_other");
     if (!fs::exists(folder_ / "checkpoint/model.safetensors"))
       GTEST_SKIP() << folder_ << " has no checkpoint";
   }
-  const Vision& vision() {
+  Vision& vision() {
     static std::map<std::string, std::unique_ptr<Vision>> made;
-    auto& own = made[folder_.string()];
+    auto& own = made[folder_.string() + device_];
     if (!own)
       own = std::make_unique<Vision>(checkpoint_folder({.checkpoint = folder_ / "checkpoint"}),
-                                     VisionOptions{});
+                                     VisionOptions{.device = nn::device_named(device_)});
     return *own;
   }
   const Sight& sight(const std::string& picture) {
     static std::map<std::string, Sight> seen;
-    const std::string key = folder_.string() + picture;
+    const std::string key = folder_.string() + picture + device_;
     if (!seen.contains(key)) seen[key] = vision().look(tiles_in(folder_, picture, edge()));
     return seen[key];
   }
   int edge() { return static_cast<int>(vision().shape().image); }
 
   fs::path folder_;
+  std::string device_;
 };
 
 TEST_P(Eyes, PixelsAreTheOfficialOnesToTheLastBit) {
@@ -200,21 +207,62 @@ TEST_P(Eyes, TheOfficialPickleGivesTheSameScores) {
   }
 }
 
+// Of one checkpoint's pictures, how far bf16 is from fp32 at most: features and tokens relative to
+// the largest value, map and logit as they are.
+struct Off {
+  double features = 0, map = 0, tokens = 0, logit = 0, score = 0;
+};
+
+// Twice what was measured over all pictures of both checkpoints, 2026-11-28 (docs/anomaly_ov.md has
+// the values): where bf16 is multiplied, in matrix units, and where weights and features alone are
+// bf16 and the arithmetic is fp32.
+constexpr Off kNarrowBound{
+    .features = 1.31e-2, .map = 1.64e-2, .tokens = 1.5e-2, .logit = 0.143, .score = 2.84e-2};
+constexpr Off kWideBound{
+    .features = 6.7e-3, .map = 9.0e-3, .tokens = 1.5e-2, .logit = 2.7e-2, .score = 4.2e-3};
+
 TEST_P(Eyes, Bfloat16StaysNear) {
   const Safetensors expected(folder_ / "expert.safetensors");
-  VisionOptions options{.type = at::kBFloat16};
-  const Vision own(checkpoint_folder({.checkpoint = folder_ / "checkpoint"}), options);
-  const std::string picture = pictures(expected).back();
-  const Sight seen = own.look(tiles_in(folder_, picture, edge()));
-  // 8 bits of a number through 26 blocks, and a softmax of 100 times a cosine behind them.
-  EXPECT_NEAR(seen.score, expected[picture + ".score"].as<float>().at(0), 0.1);
-  const at::Tensor exact = sight(picture).features.final;
-  const double difference =
-      seen.features.final.to(at::kFloat).sub(exact).abs().max().item<double>();
-  EXPECT_LE(difference / exact.abs().max().item<double>(), 0.1);
+  Vision own(checkpoint_folder({.checkpoint = folder_ / "checkpoint"}),
+             {.device = nn::device_named(device_), .type = at::kBFloat16});
+  Off most;
+  const auto apart = [](const at::Tensor& found, const at::Tensor& exact) {
+    return found.to(at::kFloat).sub(exact).abs().max().item<double>();
+  };
+  const auto raise = [](double& to, double value) {
+    to = std::max(to, std::isnan(value) ? 1e9 : value);
+  };
+  for (const std::string& picture : pictures(expected)) {
+    const Sight seen = own.look(tiles_in(folder_, picture, edge()));
+    const Sight& exact = sight(picture);
+    const auto relative_to = [&](const at::Tensor& found, const at::Tensor& right) {
+      return apart(found, right) / right.abs().max().item<double>();
+    };
+    raise(most.features, relative_to(seen.features.final, exact.features.final));
+    for (std::size_t l = 0; l < exact.features.levels.size(); ++l)
+      raise(most.features, relative_to(seen.features.levels[l], exact.features.levels[l]));
+    raise(most.map, apart(seen.expertise.map, exact.expertise.map));
+    raise(most.tokens, relative_to(seen.expertise.local, exact.expertise.local));
+    raise(most.tokens, relative_to(seen.expertise.global, exact.expertise.global));
+    raise(most.logit, std::abs(seen.logit - exact.logit));
+    raise(most.score, std::abs(seen.score - expected[picture + ".score"].as<float>().at(0)));
+  }
+  const Off& bound = device_ != "cpu" || nn::best_isa() == nn::Isa::amx ? kNarrowBound : kWideBound;
+  EXPECT_LE(most.features, bound.features);
+  EXPECT_LE(most.map, bound.map);
+  EXPECT_LE(most.tokens, bound.tokens);
+  EXPECT_LE(most.logit, bound.logit);
+  EXPECT_LE(most.score, bound.score);
 }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, Eyes, ::testing::Values("official", "other_sizes"));
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Eyes,
+                         ::testing::Combine(::testing::Values("official", "other_sizes"),
+                                            ::testing::Values("cpu", "cuda:0")),
+                         [](const auto& given) {
+                           return std::string(std::get<0>(given.param)) +
+                                  (std::string(std::get<1>(given.param)) == "cpu" ? ""
+                                                                                  : "_on_cuda");
+                         });
 
 }  // namespace
 }  // namespace looktwice::anomaly_ov

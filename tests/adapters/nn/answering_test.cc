@@ -6,6 +6,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "tests/support/queues.h"
+
 namespace looktwice::nn {
 namespace {
 
@@ -18,6 +20,59 @@ TEST(Answering, AFailureIsAnAnswerWithItsReason) {
   EXPECT_EQ(reply.error, "no such picture");
   EXPECT_FALSE(attempted(reply, [] { throw std::bad_alloc(); }));
   EXPECT_EQ(reply.error, "out of memory");
+}
+
+std::vector<Request> requests(int count) {
+  std::vector<Request> all;
+  for (int i = 0; i < count; ++i) all.push_back({.key = std::to_string(i)});
+  return all;
+}
+
+TEST(Answering, RequestsWithoutWordsAreTakenSeveralAtOnceAndTheRestOneByOne) {
+  testing::ListDesk desk(requests(8));
+  std::vector<std::size_t> taken_at_once;
+  std::vector<std::string> alone;
+  serve_texts(desk, desk,
+              {.writer = [] { return static_cast<Writer*>(nullptr); },
+               .begin =
+                   [&](const Request& request) {
+                     alone.push_back(request.key);
+                     return Prediction{.key = request.key, .text = "alone"};
+                   },
+               .together =
+                   [&](std::vector<Request>& taken) {
+                     taken_at_once.push_back(taken.size());
+                     std::vector<Prediction> replies;
+                     std::vector<Request> left;
+                     for (Request& request : taken) {
+                       if (std::stoi(request.key) % 3 == 0)
+                         left.push_back(std::move(request));
+                       else
+                         replies.push_back({.key = request.key, .text = "together"});
+                     }
+                     taken = std::move(left);
+                     return replies;
+                   },
+               .most = 3});
+  EXPECT_EQ(taken_at_once, (std::vector<std::size_t>{3, 3, 2}));
+  EXPECT_EQ(alone, (std::vector<std::string>{"0", "3", "6"}));
+  const auto replies = desk.by_key();
+  ASSERT_EQ(replies.size(), 8u);
+  for (const auto& [key, reply] : replies)
+    EXPECT_EQ(reply.text, std::stoi(key) % 3 == 0 ? "alone" : "together") << key;
+}
+
+TEST(Answering, ARequestAloneIsBegun) {
+  testing::ListDesk desk(requests(2));
+  serve_texts(desk, desk,
+              {.writer = [] { return static_cast<Writer*>(nullptr); },
+               .begin = [](const Request& request) { return Prediction{.key = request.key}; },
+               .together =
+                   [](std::vector<Request>&) {
+                     ADD_FAILURE() << "asked about one request";
+                     return std::vector<Prediction>{};
+                   }});
+  EXPECT_EQ(desk.kept().size(), 2u);
 }
 
 TEST(Answering, TheShorterLengthCountsAndOneTokenIsLeast) {

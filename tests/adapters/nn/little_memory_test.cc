@@ -1,4 +1,4 @@
-// Both native models that write, with less memory than their batch would like: every question is
+// Both native models, with less memory than their batch would like: every question is
 // answered as with plenty, by fewer at once, and the run's facts say so. Too little for one alone:
 // answers that failed with the reason, and the run goes on.
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 #include "adapters/nn/device.h"
 #include "tests/support/files.h"
 #include "tests/support/queues.h"
+#include "tests/support/qwen_vocabulary.h"
 #include "tests/support/small_memory.h"
 
 namespace looktwice::adapters {
@@ -21,6 +22,9 @@ struct Model {
   std::vector<std::string> pictures = {};
   Arguments arguments = {};
   int tokens = 12;
+  int step = 1;          // percent of memory less each time
+  bool in_words = true;  // else score and map alone
+  bool has_expert() const { return name == "anomaly_ov" && !arguments.contains("expert"); }
 };
 
 const Model kAnomalyOv{
@@ -29,6 +33,15 @@ const Model kAnomalyOv{
     .pictures = {"llava_onevision/images/wide.png", "llava_onevision/images/tall.png",
                  "llava_onevision/images/large.png", "llava_onevision/images/dot.png"},
     .arguments = {{"expert", "none"}}};
+// Score and map alone, the language model never read.
+const Model kExpert{
+    .name = "anomaly_ov",
+    .checkpoint = "anomaly_ov_other/checkpoint",
+    .pictures = {"anomaly_ov_other/images/strip.png", "anomaly_ov_other/images/dot.png",
+                 "anomaly_ov_other/images/tall.png"},
+    .arguments = {{"words", "false"}, {"tiles_at_once", "16"}},
+    .step = 8,
+    .in_words = false};
 // Few tokens of a picture and long answers: texts at once take more than seeing does.
 const Model kOmniAd{.name = "omniad",
                     .checkpoint = "omniad_other/checkpoint",
@@ -45,7 +58,9 @@ std::vector<Request> requests(const Model& model) {
       asked.image = Picture(picture, {.path = test::data_path(picture)}, imaging::make_codec());
       asked.question = {
           .text = question,
-          .wanted = {.text = true},
+          .wanted = {.score = model.has_expert(),
+                     .map = model.has_expert(),
+                     .text = model.in_words},
           .decoding = {.max_new_tokens = model.tokens + static_cast<int>(all.size() % 5)}};
       all.push_back(std::move(asked));
     }
@@ -66,7 +81,8 @@ Told told(const Model& model, std::size_t bytes) {
     const auto catalogue = adapter_catalogue();
     const auto found = std::ranges::find(catalogue, model.name, &AdapterEntry::name);
     Arguments arguments = model.arguments;
-    arguments["checkpoint"] = test::data_path(model.checkpoint).string();
+    if (arguments.try_emplace("checkpoint").second)
+      arguments["checkpoint"] = test::data_path(model.checkpoint).string();
     const auto adapter = found->make(arguments, {.batch_size = 6, .threads = 1});
     for (Prediction& reply : testing::served(*adapter, requests(model)))
       made.replies[reply.key] = std::move(reply);
@@ -78,16 +94,19 @@ Told told(const Model& model, std::size_t bytes) {
 }
 
 // From plenty down to where one alone no longer fits.
-void expect_less_memory_to_change_no_answer(const Model& model) {
+// fact: what the run says when memory was little.
+void expect_less_memory_to_change_no_answer(const Model& model,
+                                            const std::string& fact = "texts at once") {
   nn::use_threads(1);
   const Told plenty = told(model, std::size_t{1} << 32);
   ASSERT_EQ(plenty.replies.size(), requests(model).size());
   for (const auto& [key, reply] : plenty.replies)
-    ASSERT_EQ(reply.status, Status::answered) << reply.error;
-  EXPECT_FALSE(plenty.facts.contains("texts at once"));
+    ASSERT_TRUE(reply.status == Status::answered && reply.score.has_value() == model.has_expert())
+        << reply.error;
+  EXPECT_FALSE(plenty.facts.contains(fact));
   int smaller = 0;
   bool failed = false;
-  for (int percent = 99; percent >= 5 && !failed; --percent) {
+  for (int percent = 99; percent >= 5 && !failed; percent -= model.step) {
     Told scarce;
     try {
       scarce = told(model, plenty.peak * static_cast<std::size_t>(percent) / 100);
@@ -99,17 +118,37 @@ void expect_less_memory_to_change_no_answer(const Model& model) {
     ASSERT_EQ(scarce.replies.size(), plenty.replies.size());
     for (const auto& [key, reply] : scarce.replies) {
       failed |= reply.status == Status::failed;
-      const bool good = reply.status == Status::failed ? reply.error == "out of memory"
-                                                       : reply.text == plenty.replies.at(key).text;
+      const Prediction& same = plenty.replies.at(key);
+      const bool good = reply.status == Status::failed
+                            ? reply.error == "out of memory"
+                            : reply.text == same.text && reply.score == same.score &&
+                                  reply.map.has_value() == same.map.has_value() &&
+                                  (!reply.map || reply.map->values == same.map->values);
       EXPECT_TRUE(good) << key << ", " << percent << " %: " << reply.error << reply.text;
     }
-    if (!failed && scarce.facts.contains("texts at once")) ++smaller;
+    if (!failed && scarce.facts.contains(fact)) ++smaller;
   }
   EXPECT_GT(smaller, 0) << "no size at which all was answered by fewer at once";
 }
 
 TEST(LittleMemory, OfAnomalyOvMakesTheBatchSmallerAndNoAnswerFail) {
   expect_less_memory_to_change_no_answer(kAnomalyOv);
+}
+
+TEST(LittleMemory, OfAnomalyOvsExpertMakesFewerTilesGoAtOnceAndNoScoreFail) {
+  expect_less_memory_to_change_no_answer(kExpert, "tiles at once");
+}
+
+// The same where words are asked for beside score and map.
+TEST(LittleMemory, OfAnomalyOvWithItsExpertMakesFewerTilesGoAtOnceAndNoAnswerFail) {
+  LOOKTWICE_NEEDS_FIXTURE("anomaly_ov/checkpoint/model.safetensors");
+  const test::WithTokenizer folder(test::fixture_path("anomaly_ov/checkpoint"));
+  Model model = kExpert;
+  model.arguments = {{"checkpoint", folder.path().string()}, {"tiles_at_once", "16"}};
+  model.in_words = true;
+  model.tokens = 2;
+  model.step = 15;
+  expect_less_memory_to_change_no_answer(model, "tiles at once");
 }
 
 TEST(LittleMemory, OfOmniAdMakesTheBatchSmallerAndNoAnswerFail) {
