@@ -5,8 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "metrics/stats/distributions.h"
-#include "metrics/stats/logit_interval.h"
+#include "metrics/stats/drawn_interval.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -101,7 +100,7 @@ std::vector<ResampledValue> resampled(
 }
 
 void add_interval(Value& value, const ResampledValue& resampled, const ImageDraws::Drawn& drawn,
-                  const MetricOptions& options, double bias) {
+                  const MetricOptions& options) {
   if (!value.value) return;
   if (!resampled.why_not.empty()) {
     value.no_interval = resampled.why_not;
@@ -115,11 +114,8 @@ void add_interval(Value& value, const ResampledValue& resampled, const ImageDraw
                           .widening = resampled.widening,
                           .degrees = resampled.degrees};
   value.variance = std::pow(deviation_of(resampled.replicates), 2) * resampled.widening;
-  value.bias = bias;
-  constexpr double kLevel = 0.95;
-  value.interval = logit_interval(*value.value, bias, std::sqrt(*value.variance),
-                                  student_t_quantile(0.5 + kLevel / 2, resampled.degrees), kLevel,
-                                  "image bootstrap");
+  value.interval = drawn_interval(*value.value, value.replicates, resampled.widening,
+                                  resampled.degrees, 0.95, "image bootstrap");
 }
 
 }  // namespace looktwice::metrics

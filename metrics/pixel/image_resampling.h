@@ -61,8 +61,8 @@ std::vector<ResampledValue> resampled(
 
 // Interval, variance and replicates of a value that is there; else, or where drawing cannot tell,
 // `no_interval` says why. The exact value is kept: what counts is by how much the replicates deviate
-// from their own estimate. bias: see Value::bias.
+// from their own estimate.
 void add_interval(Value& value, const ResampledValue& resampled, const ImageDraws::Drawn& drawn,
-                  const MetricOptions& options, double bias = 0);
+                  const MetricOptions& options);
 
 }  // namespace looktwice::metrics

@@ -173,7 +173,7 @@ PixelImages::Sums PixelImages::sums(std::span<const std::size_t> images,
   return sums;
 }
 
-void PixelImages::curve_values(const Sums& drawn, const Sums& all, std::span<double> out) const {
+void PixelImages::curve_values(const Sums& drawn, std::span<double> out) const {
   std::ranges::fill(out, kNone);
   double normal = 0, anomalous = 0, regions = 0;
   for (std::size_t bin = 0; bin < drawn.normal.size(); ++bin) {
@@ -185,7 +185,6 @@ void PixelImages::curve_values(const Sums& drawn, const Sums& all, std::span<dou
   std::vector<double> areas(limits_.size(), 0);
   double above = 0, found = 0, overlap = 0;  // so far, from the highest bin down
   double wins = 0, precision = 0, best = 0;
-  std::size_t best_bin = drawn.normal.size();
   for (std::size_t bin = drawn.normal.size(); bin-- > 0;) {
     const double n = drawn.normal[bin], a = drawn.anomalous[bin], o = drawn.overlap[bin];
     wins += a * (normal - above - n / 2);
@@ -199,21 +198,12 @@ void PixelImages::curve_values(const Sums& drawn, const Sums& all, std::span<dou
     found += a;
     overlap += o;
     if (a > 0) precision += a * found / (found + above);
-    const double f1 = 2 * found / (anomalous + found + above);
-    if (f1 > best) best = f1, best_bin = bin;
+    best = std::max(best, 2 * found / (anomalous + found + above));
   }
   if (anomalous > 0 && normal > 0) out[kCurveAuroc] = wins / anomalous / normal;
   if (anomalous > 0) {
     out[kCurveAveragePrecision] = precision / anomalous;
     out[kCurveF1Max] = best;
-    double of_all = 0, found_in_all = 0, above_in_all = 0;
-    for (std::size_t bin = 0; bin < all.normal.size(); ++bin) {
-      of_all += all.anomalous[bin];
-      if (bin < best_bin) continue;
-      found_in_all += all.anomalous[bin];
-      above_in_all += all.normal[bin];
-    }
-    out[kCurveF1There] = 2 * found_in_all / (of_all + found_in_all + above_in_all);
   }
   if (regions > 0 && normal > 0)
     for (std::size_t l = 0; l < limits_.size(); ++l)
