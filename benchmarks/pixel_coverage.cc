@@ -18,10 +18,7 @@ const std::vector<PixelDesign> kDesigns = {
      .normal = 30,
      .apart_a = 4,
      .apart_b = 3.6},
-    {.name = "40 + 40, images differ",
-     .level = 0.9,
-     .coarse = 0.6,
-     .fine = 0.5},
+    {.name = "40 + 40, images differ", .level = 0.9, .coarse = 0.6, .fine = 0.5},
 };
 
 void run(int sets, int resamples, const std::string& wanted) {

@@ -50,7 +50,8 @@ struct Interval {
   std::string method = {};  // "delong", "wilson", "stratified bootstrap"
 };
 
-// How the replicates of a value were drawn: two values drawn alike are pairs, replicate by replicate.
+// How the replicates of a value were drawn: two values drawn alike are pairs, replicate by
+// replicate.
 struct Drawing {
   std::uint64_t seed = 0, tag = 0;  // of the stream; the tag tells the samples
   // Of the bootstrap's variance for few samples, and Student's degrees of freedom beside it.

@@ -335,15 +335,10 @@ class TaskComparer {
       return all;
     };
     const std::vector<double> of_a = values_of(a), of_b = values_of(b);
-    const auto test = metrics::drawn_test({.value = a.value,
-                                           .replicates = of_a,
-                                           .widening = a.widening,
-                                           .degrees = a.degrees},
-                                          {.value = b.value,
-                                           .replicates = of_b,
-                                           .widening = b.widening,
-                                           .degrees = b.degrees},
-                                          options_.level);
+    const auto test = metrics::drawn_test(
+        {.value = a.value, .replicates = of_a, .widening = a.widening, .degrees = a.degrees},
+        {.value = b.value, .replicates = of_b, .widening = b.widening, .degrees = b.degrees},
+        options_.level);
     if (!test) return untested(group, "no test: no resample of the images changes the difference");
     return {.test = test};
   }

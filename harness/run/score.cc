@@ -149,8 +149,7 @@ void add_replicates(std::vector<store::Replicates>& replicates, const MetricEntr
 
 void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
                     const Task& task, std::vector<Marked>& marked, const Plan& plan,
-                    const ImageCodec& codec, const store::RunFolder& folder,
-                    ScoreOptions options) {
+                    const ImageCodec& codec, const store::RunFolder& folder, ScoreOptions options) {
   options.metric.wanted = plan.pixel_metrics;
   if (options.map_side < 0) options.map_side = plan.map_side;
   if (plan.pixel_metrics.empty()) return;

@@ -8,10 +8,14 @@
 namespace looktwice::store {
 
 std::string json_of(const Replicates& replicates) {
-  const Json head = {{"task", replicates.task},       {"scorer", replicates.scorer},
-                     {"metric", replicates.metric},   {"group", replicates.group},
-                     {"value", replicates.value},     {"seed", std::to_string(replicates.seed)},
-                     {"tag", std::to_string(replicates.tag)}, {"widening", replicates.widening},
+  const Json head = {{"task", replicates.task},
+                     {"scorer", replicates.scorer},
+                     {"metric", replicates.metric},
+                     {"group", replicates.group},
+                     {"value", replicates.value},
+                     {"seed", std::to_string(replicates.seed)},
+                     {"tag", std::to_string(replicates.tag)},
+                     {"widening", replicates.widening},
                      {"degrees", replicates.degrees}};
   std::string line = head.dump();
   line.back() = ',';

@@ -16,9 +16,9 @@ namespace looktwice::store {
 struct Replicates {
   std::string task = {}, scorer = {}, metric = {}, group = {};  // as in Row
   double value = 0;                                             // as in Row
-  std::uint64_t seed = 0, tag = 0;      // tag: the same for the same images
-  double widening = 1, degrees = 0;     // metrics/metric.h, Drawing
-  std::vector<float> deviations = {};   // replicate - value
+  std::uint64_t seed = 0, tag = 0;                              // tag: the same for the same images
+  double widening = 1, degrees = 0;                             // metrics/metric.h, Drawing
+  std::vector<float> deviations = {};                           // replicate - value
 };
 
 std::string json_of(const Replicates& replicates);  // one line, without a newline

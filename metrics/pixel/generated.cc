@@ -122,22 +122,21 @@ class Generated final : public Metric {
     ImageDraws draws({"anomalous", "normal"});
     for (const Decided& one : decided_) draws.add(one.id, one.stratum);
     const ImageDraws::Drawn drawn = draws.drawn();
-    const auto results =
-        resampled(drawn, 3, options_,
-                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                    Confusion pixels, images;
-                    for (std::size_t i = 0; i < counts.size(); ++i) {
-                      const Decided& one = decided_[drawn.order[i]];
-                      pixels += one.pixels.times(counts[i]);
-                      Confusion image;
-                      if (one.positive) image.add(*one.positive, one.called);
-                      images += image.times(counts[i]);
-                    }
-                    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-                    out[0] = pixels.f1().value_or(kNone);
-                    out[1] = pixels.accuracy().value_or(kNone);
-                    out[2] = images.f1().value_or(kNone);
-                  });
+    const auto results = resampled(
+        drawn, 3, options_, [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+          Confusion pixels, images;
+          for (std::size_t i = 0; i < counts.size(); ++i) {
+            const Decided& one = decided_[drawn.order[i]];
+            pixels += one.pixels.times(counts[i]);
+            Confusion image;
+            if (one.positive) image.add(*one.positive, one.called);
+            images += image.times(counts[i]);
+          }
+          constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+          out[0] = pixels.f1().value_or(kNone);
+          out[1] = pixels.accuracy().value_or(kNone);
+          out[2] = images.f1().value_or(kNone);
+        });
     for (std::size_t v = 0; v < results.size(); ++v)
       add_interval(values[v], results[v], drawn, options_);
   }

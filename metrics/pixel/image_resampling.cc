@@ -5,7 +5,8 @@
 #include <numeric>
 #include <utility>
 
-#include "metrics/stats/drawn_interval.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -70,8 +71,7 @@ std::vector<ResampledValue> resampled(
                                 drawn.strata[s], own.begin() + static_cast<std::ptrdiff_t>(first));
                     statistics(own, out);
                   });
-    for (std::size_t v = 0; v < values; ++v)
-      variances[v][s] = std::pow(deviation_of(alone[v]), 2);
+    for (std::size_t v = 0; v < values; ++v) variances[v][s] = std::pow(deviation_of(alone[v]), 2);
   }
   for (std::size_t v = 0; v < values; ++v) {
     ResampledValue& result = results[v];
@@ -100,7 +100,7 @@ std::vector<ResampledValue> resampled(
 }
 
 void add_interval(Value& value, const ResampledValue& resampled, const ImageDraws::Drawn& drawn,
-                  const MetricOptions& options) {
+                  const MetricOptions& options, double bias) {
   if (!value.value) return;
   if (!resampled.why_not.empty()) {
     value.no_interval = resampled.why_not;
@@ -114,8 +114,11 @@ void add_interval(Value& value, const ResampledValue& resampled, const ImageDraw
                           .widening = resampled.widening,
                           .degrees = resampled.degrees};
   value.variance = std::pow(deviation_of(resampled.replicates), 2) * resampled.widening;
-  value.interval = drawn_interval(*value.value, value.replicates, resampled.widening,
-                                  resampled.degrees, 0.95, "image bootstrap");
+  value.bias = bias;
+  constexpr double kLevel = 0.95;
+  value.interval = logit_interval(*value.value, bias, std::sqrt(*value.variance),
+                                  student_t_quantile(0.5 + kLevel / 2, resampled.degrees), kLevel,
+                                  "image bootstrap");
 }
 
 }  // namespace looktwice::metrics

@@ -1,7 +1,7 @@
 // Bootstrap over images: the pixels of one image belong together, so images are drawn, each kind of
-// image (anomalous, normal) by itself. Replicate r of the same images and seed draws the same images
-// whatever the model, so that the replicates of two runs are pairs (stats/paired_tests.h). Coverage
-// by simulation: docs/statistics.md. Not here: what a value is made of (pixel_images.h).
+// image (anomalous, normal) by itself. Replicate r of the same images and seed draws the same
+// images whatever the model, so that the replicates of two runs are pairs (stats/paired_tests.h).
+// Coverage by simulation: docs/statistics.md. Not here: what a value is made of (pixel_images.h).
 #pragma once
 
 #include <cstdint>
@@ -60,9 +60,9 @@ std::vector<ResampledValue> resampled(
         statistics);
 
 // Interval, variance and replicates of a value that is there; else, or where drawing cannot tell,
-// `no_interval` says why. The exact value is kept: what counts is by how much the replicates deviate
-// from their own estimate.
+// `no_interval` says why. The exact value is kept: what counts is by how much the replicates
+// deviate from their own estimate. bias: see Value::bias.
 void add_interval(Value& value, const ResampledValue& resampled, const ImageDraws::Drawn& drawn,
-                  const MetricOptions& options);
+                  const MetricOptions& options, double bias = 0);
 
 }  // namespace looktwice::metrics

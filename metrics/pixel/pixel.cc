@@ -11,6 +11,7 @@
 #include "metrics/pixel/ordered_bits.h"
 #include "metrics/pixel/pixel_images.h"
 #include "metrics/pixel/pixel_stream.h"
+#include "metrics/stats/bootstrap.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -33,6 +34,14 @@ constexpr const char* kSuffixes[] = {"", "_at"};
 
 std::array<std::optional<double>, 4> rates_of(const Confusion& counts) {
   return {counts.accuracy(), counts.precision(), counts.recall(), counts.f1()};
+}
+
+Confusion operator*(std::int64_t times, Confusion counts) {
+  counts.true_positives *= times;
+  counts.false_positives *= times;
+  counts.false_negatives *= times;
+  counts.true_negatives *= times;
+  return counts;
 }
 
 // Decisions about the pixels of one image.
@@ -90,10 +99,11 @@ class PixelMetric final : public Metric {
     const std::size_t stratum = seen.positive == false ? 1 : 0;
     if (curves_) images_.add(seen.id, stratum, seen.map, seen.mask, seen.width, seen.height);
     if (decisions_ && pass_ == 0)
-      decided_.push_back({.id = std::string(seen.id),
-                          .stratum = stratum,
-                          .at_half = decisions(seen.map, seen.mask, 0.5),
-                          .at_threshold = decisions(seen.map, seen.mask, options_.pixel_threshold)});
+      decided_.push_back(
+          {.id = std::string(seen.id),
+           .stratum = stratum,
+           .at_half = decisions(seen.map, seen.mask, 0.5),
+           .at_threshold = decisions(seen.map, seen.mask, options_.pixel_threshold)});
   }
 
   std::unique_ptr<Metric> clone_empty() const override {
@@ -183,14 +193,24 @@ class PixelMetric final : public Metric {
     ImageDraws draws({"anomalous", "normal"});
     for (std::size_t i = 0; i < images_.size(); ++i) draws.add(images_.id(i), images_.stratum(i));
     const ImageDraws::Drawn drawn = draws.drawn();
+    const PixelImages::Sums all =
+        images_.sums(drawn.order, std::vector<std::uint32_t>(drawn.order.size(), 1));
     const auto results =
         resampled(drawn, images_.values(), options_,
                   [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                    images_.curve_values(images_.sums(drawn.order, counts), out);
+                    images_.curve_values(images_.sums(drawn.order, counts), all, out);
                   });
     for (const auto& [name, at] : kCurves)
       if (asks_for(options_, name))
-        add_interval(value(name), results[at], drawn, options_);
+        add_interval(value(name), results[at], drawn, options_, bias(results, at));
+  }
+
+  // What resampling shows of how much too high a value is.
+  static double bias(const std::vector<ResampledValue>& results, CurveValue at) {
+    const auto& drawn = results[at].replicates;
+    if (drawn.empty()) return 0;
+    if (at == kCurveF1Max) return mean_of(drawn) - mean_of(results[kCurveF1There].replicates);
+    return mean_of(drawn) - results[at].estimate;
   }
 
   template <class Find>
@@ -205,8 +225,8 @@ class PixelMetric final : public Metric {
                     Confusion at_half, at_threshold;
                     for (std::size_t i = 0; i < counts.size(); ++i) {
                       const ImageDecisions& one = decided_[drawn.order[i]];
-                      at_half += one.at_half.times(counts[i]);
-                      at_threshold += one.at_threshold.times(counts[i]);
+                      at_half += counts[i] * one.at_half;
+                      at_threshold += counts[i] * one.at_threshold;
                     }
                     for (std::size_t r = 0; r < kRates; ++r) {
                       constexpr double kNone = std::numeric_limits<double>::quiet_NaN();

@@ -129,8 +129,8 @@ void PixelImages::add(std::string_view id, std::size_t stratum, std::span<const 
     own_.clear();
     for (std::size_t i = 0; i < map.size(); ++i)
       if (defect.mask[i] != 0) own_.push_back(map[i]);
-    const std::size_t saturation =
-        std::min(own_.size(), static_cast<std::size_t>(std::max<std::int64_t>(defect.saturation, 1)));
+    const std::size_t saturation = std::min(
+        own_.size(), static_cast<std::size_t>(std::max<std::int64_t>(defect.saturation, 1)));
     if (saturation == 0) continue;
     // The highest scores count and nothing else, as in spro_stream.h.
     std::ranges::nth_element(own_, own_.begin() + static_cast<std::ptrdiff_t>(saturation) - 1,
@@ -173,7 +173,7 @@ PixelImages::Sums PixelImages::sums(std::span<const std::size_t> images,
   return sums;
 }
 
-void PixelImages::curve_values(const Sums& drawn, std::span<double> out) const {
+void PixelImages::curve_values(const Sums& drawn, const Sums& all, std::span<double> out) const {
   std::ranges::fill(out, kNone);
   double normal = 0, anomalous = 0, regions = 0;
   for (std::size_t bin = 0; bin < drawn.normal.size(); ++bin) {
@@ -185,6 +185,7 @@ void PixelImages::curve_values(const Sums& drawn, std::span<double> out) const {
   std::vector<double> areas(limits_.size(), 0);
   double above = 0, found = 0, overlap = 0;  // so far, from the highest bin down
   double wins = 0, precision = 0, best = 0;
+  std::size_t best_bin = drawn.normal.size();
   for (std::size_t bin = drawn.normal.size(); bin-- > 0;) {
     const double n = drawn.normal[bin], a = drawn.anomalous[bin], o = drawn.overlap[bin];
     wins += a * (normal - above - n / 2);
@@ -198,12 +199,21 @@ void PixelImages::curve_values(const Sums& drawn, std::span<double> out) const {
     found += a;
     overlap += o;
     if (a > 0) precision += a * found / (found + above);
-    best = std::max(best, 2 * found / (anomalous + found + above));
+    const double f1 = 2 * found / (anomalous + found + above);
+    if (f1 > best) best = f1, best_bin = bin;
   }
   if (anomalous > 0 && normal > 0) out[kCurveAuroc] = wins / anomalous / normal;
   if (anomalous > 0) {
     out[kCurveAveragePrecision] = precision / anomalous;
     out[kCurveF1Max] = best;
+    double of_all = 0, found_in_all = 0, above_in_all = 0;
+    for (std::size_t bin = 0; bin < all.normal.size(); ++bin) {
+      of_all += all.anomalous[bin];
+      if (bin < best_bin) continue;
+      found_in_all += all.anomalous[bin];
+      above_in_all += all.normal[bin];
+    }
+    out[kCurveF1There] = 2 * found_in_all / (of_all + found_in_all + above_in_all);
   }
   if (regions > 0 && normal > 0)
     for (std::size_t l = 0; l < limits_.size(); ++l)

@@ -41,6 +41,9 @@ enum CurveValue : std::size_t {
   kCurveAuroc,
   kCurveAveragePrecision,
   kCurveF1Max,
+  // F1 over all images at the threshold that is best for the images drawn: what F1-max exceeds it
+  // by is its optimism (Efron 1983).
+  kCurveF1There,
   kCurveOverlaps  // one per limit
 };
 
@@ -65,12 +68,13 @@ class PixelImages {
   const std::string& id(std::size_t image) const { return images_[image].id; }
   std::size_t stratum(std::size_t image) const { return images_[image].stratum; }
   std::size_t values() const { return kCurveOverlaps + limits_.size(); }
-  // Of images[i] counted counts[i] times.
+  // Of images[i] counted counts[i] times, as CurveValue says; NaN: none. best: bin from which F1 is
+  // largest; NaN for kCurveF1There unless all_images is given.
   struct Sums {
     std::vector<double> normal = {}, anomalous = {}, overlap = {};  // by bin
   };
   Sums sums(std::span<const std::size_t> images, std::span<const std::uint32_t> counts) const;
-  void curve_values(const Sums& drawn, std::span<double> out) const;  // CurveValue; NaN: none
+  void curve_values(const Sums& drawn, const Sums& all, std::span<double> out) const;
 
  private:
   struct NormalPile {

@@ -151,11 +151,11 @@ class Spro final : public Metric {
       all.push_back({.name = name + "_" + kKinds[k],
                      .value = values[k],
                      .reason = values[k] ? "" : reasons[k],
-                     .used = std::ranges::count_if(
-                         pictures_,
-                         [&](const Picture& one) {
-                           return one.stratum == k || one.stratum == kNormals;
-                         }),
+                     .used = std::ranges::count_if(pictures_,
+                                                   [&](const Picture& one) {
+                                                     return one.stratum == k ||
+                                                            one.stratum == kNormals;
+                                                   }),
                      .skipped = skipped_});
   }
 
@@ -184,6 +184,7 @@ class Spro final : public Metric {
     const auto set = [&](Value& value, const AurocEstimate& estimate, const Interval& interval) {
       value.interval = interval;
       value.no_interval.clear();
+      value.bias.reset();
       value.variance.reset();
       if (estimate.variance > 0) value.variance = estimate.variance;
     };
@@ -212,33 +213,33 @@ class Spro final : public Metric {
       }
       rankings.emplace_back(kind.scores, kind.positive);
     }
-    const auto results = resampled(
-        drawn, values.size(), options_,
-        [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-          std::array<std::vector<double>, kKindCount> of_kinds;
-          std::size_t first = 0;
-          for (std::size_t k = 0; k < kKindCount; ++k) {
-            std::vector<std::uint32_t> own(counts.size(), 0), ranked;
-            const std::size_t normals = counts.size() - drawn.strata[kNormals];
-            for (std::size_t i = 0; i < counts.size(); ++i) {
-              if (i < normals && (i < first || i >= first + drawn.strata[k])) continue;
-              own[i] = counts[i];
-              ranked.push_back(counts[i]);
-            }
-            first += drawn.strata[k];
-            of_kinds[k].resize(images_.values());
-            images_.curve_values(images_.sums(drawn.order, own), of_kinds[k]);
-            of_kinds[k].erase(of_kinds[k].begin(), of_kinds[k].begin() + kCurveOverlaps);
-            const bool both = rankings[k].strata()[0] > 0 && rankings[k].strata()[1] > 0;
-            of_kinds[k].push_back(both ? rankings[k].values(ranked).auroc
-                                       : std::numeric_limits<double>::quiet_NaN());
-          }
-          for (std::size_t v = 0; v < of_kinds[0].size(); ++v) {
-            out[3 * v] = (of_kinds[0][v] + of_kinds[1][v]) / 2;
-            out[3 * v + 1] = of_kinds[0][v];
-            out[3 * v + 2] = of_kinds[1][v];
-          }
-        });
+    const auto results =
+        resampled(drawn, values.size(), options_,
+                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+                    std::array<std::vector<double>, kKindCount> of_kinds;
+                    std::size_t first = 0;
+                    for (std::size_t k = 0; k < kKindCount; ++k) {
+                      std::vector<std::uint32_t> own(counts.size(), 0), ranked;
+                      const std::size_t normals = counts.size() - drawn.strata[kNormals];
+                      for (std::size_t i = 0; i < counts.size(); ++i) {
+                        if (i < normals && (i < first || i >= first + drawn.strata[k])) continue;
+                        own[i] = counts[i];
+                        ranked.push_back(counts[i]);
+                      }
+                      first += drawn.strata[k];
+                      of_kinds[k].resize(images_.values());
+                      images_.curve_values(images_.sums(drawn.order, own), {}, of_kinds[k]);
+                      of_kinds[k].erase(of_kinds[k].begin(), of_kinds[k].begin() + kCurveOverlaps);
+                      const bool both = rankings[k].strata()[0] > 0 && rankings[k].strata()[1] > 0;
+                      of_kinds[k].push_back(both ? rankings[k].values(ranked).auroc
+                                                 : std::numeric_limits<double>::quiet_NaN());
+                    }
+                    for (std::size_t v = 0; v < of_kinds[0].size(); ++v) {
+                      out[3 * v] = (of_kinds[0][v] + of_kinds[1][v]) / 2;
+                      out[3 * v + 1] = of_kinds[0][v];
+                      out[3 * v + 2] = of_kinds[1][v];
+                    }
+                  });
     for (std::size_t v = 0; v < values.size(); ++v)
       add_interval(values[v], results[v], drawn, options_);
   }

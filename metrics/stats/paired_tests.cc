@@ -13,7 +13,6 @@
 #include "metrics/stats/correlation.h"
 #include "metrics/stats/delong.h"
 #include "metrics/stats/distributions.h"
-#include "metrics/stats/drawn_interval.h"
 #include "metrics/stats/logit_interval.h"
 #include "metrics/stats/mcnemar.h"
 #include "metrics/stats/permutation.h"
@@ -381,7 +380,8 @@ std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, d
   for (std::size_t r = 0; r < differences.size(); ++r)
     differences[r] = a.replicates[r] - b.replicates[r];
   const double widening = std::max(a.widening, b.widening),
-               degrees = std::min(a.degrees, b.degrees);
+               degrees = std::min(a.degrees, b.degrees),
+               quantile = student_t_quantile(0.5 + level / 2, degrees);
   test.variance = std::pow(deviation_of(differences), 2) * widening;
   if (test.variance <= kNoVariance) {
     if (std::fabs(test.difference) > std::sqrt(kNoVariance)) return {};
@@ -389,14 +389,13 @@ std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, d
     return test;
   }
   const auto own = [&](const DrawnValue& one) {
-    return drawn_interval(one.value, one.replicates, widening, degrees, level, {});
+    return std::pow(deviation_of(one.replicates), 2) * widening;
   };
+  const double of_a = own(a), of_b = own(b);
   test.p_value = two_sided(test, degrees);
-  test.interval = mover(test, own(a), own(b),
-                        correlation_of(std::pow(deviation_of(a.replicates), 2),
-                                       std::pow(deviation_of(b.replicates), 2),
-                                       test.variance / widening),
-                        "paired image bootstrap, mover");
+  test.interval = mover(test, logit_interval(a.value, 0, std::sqrt(of_a), quantile, level, {}),
+                        logit_interval(b.value, 0, std::sqrt(of_b), quantile, level, {}),
+                        correlation_of(of_a, of_b, test.variance), "paired image bootstrap, mover");
   return test;
 }
 

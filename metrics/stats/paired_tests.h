@@ -75,8 +75,8 @@ struct DrawnValue {
 };
 
 // Pixel metrics: as AP and F1-max, from replicates that both runs have drawn already. The wider of
-// the two widenings and the fewer degrees of freedom count. Empty where no resample tells the models
-// apart although their values differ. As many replicates of each, at least 2.
+// the two widenings and the fewer degrees of freedom count. Empty where no resample tells the
+// models apart although their values differ. As many replicates of each, at least 2.
 std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, double level = 0.95);
 
 // The mean over independent classes: normal, from the sum of their variances; the interval lies

@@ -20,8 +20,8 @@ Placements placements(const KindScores& kind) {
   std::vector<double> own[2];
   for (std::size_t i = 0; i < kind.scores.size(); ++i)
     own[kind.positive[i] != 0].push_back(kind.scores[i]);
-  const std::vector<double> among_all = midranks(kind.scores), among_own[2] = {midranks(own[0]),
-                                                                               midranks(own[1])};
+  const std::vector<double> among_all = midranks(kind.scores),
+                            among_own[2] = {midranks(own[0]), midranks(own[1])};
   Placements placed;
   std::size_t seen[2] = {0, 0};
   for (std::size_t i = 0; i < kind.scores.size(); ++i) {
@@ -61,7 +61,8 @@ std::optional<AurocEstimate> mean_of_kinds(std::span<const KindScores> kinds) {
     single = single || placed.positives.size() < 2 || placed.negatives.size() < 2;
     if (!single) mean.variance += variance_of_mean(placed.positives) / (count * count);
     of_normals.resize(placed.negatives.size());
-    for (std::size_t i = 0; i < of_normals.size(); ++i) of_normals[i] += placed.negatives[i] / count;
+    for (std::size_t i = 0; i < of_normals.size(); ++i)
+      of_normals[i] += placed.negatives[i] / count;
   }
   mean.variance = single ? 0 : mean.variance + variance_of_mean(of_normals);
   return mean;

@@ -1,6 +1,6 @@
 // AUROCs of several kinds of anomaly against the same normal samples, and their mean. The kinds are
-// independent, the normal samples are in each. Source: DeLong, DeLong and Clarke-Pearson 1988, their
-// structural components.
+// independent, the normal samples are in each. Source: DeLong, DeLong and Clarke-Pearson 1988,
+// their structural components.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct KindScores {
 };
 
 // The mean of the kinds' AUROCs with its variance; positives, negatives: of all kinds, the normal
-// samples once. Empty when a kind or the normal samples are missing; variance 0 where one of them is
-// a single sample, or all kinds are perfectly apart.
+// samples once. Empty when a kind or the normal samples are missing; variance 0 where one of them
+// is a single sample, or all kinds are perfectly apart.
 std::optional<AurocEstimate> mean_of_kinds(std::span<const KindScores> kinds);
 
 // Interval of such a mean on the logit scale. Variance 0: Newcombe's, as auroc_interval().

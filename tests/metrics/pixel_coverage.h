@@ -88,13 +88,13 @@ inline BothValues pixel_values(const PixelDesign& design, int anomalous, int nor
   for (std::size_t m = 0; m < 2; ++m)
     for (const MetricEntry& entry : metric_catalogue()) {
       if (entry.name != "pixel") continue;
-      const auto metric = entry.make(
-          {.pixel_threshold = 1.5,
-           .seed = key.seed,
-           .resamples = resamples,
-           .wanted = {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro",
-                      "pixel_accuracy_at", "pixel_precision_at", "pixel_recall_at",
-                      "pixel_f1_at"}});
+      const auto metric =
+          entry.make({.pixel_threshold = 1.5,
+                      .seed = key.seed,
+                      .resamples = resamples,
+                      .wanted = {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro",
+                                 "pixel_accuracy_at", "pixel_precision_at", "pixel_recall_at",
+                                 "pixel_f1_at"}});
       for (int pass = 0; pass < metric->passes(); ++pass) {
         metric->begin_pass(pass);
         const auto part = metric->clone_empty();

@@ -110,8 +110,9 @@ TEST(PixelIntervals, ReplicatesAreThoseOfAllPixelsRanked) {
       EXPECT_NEAR(values.at("pixel_precision").replicates[r], *exact.at_half.precision(), 1e-12)
           << where;
     }
-    for (const char* name : {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro",
-                             "aupro_mvtec", "aupro_anomalib", "pixel_accuracy", "pixel_recall_at"}) {
+    for (const char* name :
+         {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro", "aupro_mvtec",
+          "aupro_anomalib", "pixel_accuracy", "pixel_recall_at"}) {
       const Value& value = values.at(name);
       ASSERT_TRUE(value.interval) << name << ": " << value.no_interval;
       EXPECT_LT(value.interval->low, *value.value) << name;
@@ -188,7 +189,8 @@ TEST(PixelIntervals, MasksAsGeneratedHaveWilsonsForImages) {
 
 TEST(MeanOfKinds, IsDeLongsWithNormalSamplesThatBothShare) {
   // By the definition: structural components of every sample, shared ones averaged first.
-  const KindScores kinds[] = {{{3, 1, 2, 0, 2.5}, {1, 1, 0, 0, 0}}, {{4, 2, 2, 0, 2.5}, {1, 1, 0, 0, 0}}};
+  const KindScores kinds[] = {{{3, 1, 2, 0, 2.5}, {1, 1, 0, 0, 0}},
+                              {{4, 2, 2, 0, 2.5}, {1, 1, 0, 0, 0}}};
   const auto wins = [](double p, double n) { return p > n ? 1.0 : p == n ? 0.5 : 0.0; };
   double mean = 0, variance = 0;
   std::vector<double> shared(3, 0);
