@@ -50,12 +50,21 @@ struct Interval {
   std::string method = {};  // "delong", "wilson", "stratified bootstrap"
 };
 
+// How the replicates of a value were drawn: two values drawn alike are pairs, replicate by
+// replicate.
+struct Drawing {
+  std::uint64_t seed = 0, tag = 0;  // of the stream; the tag tells the samples
+  // Of the bootstrap's variance for few samples, and Student's degrees of freedom beside it.
+  double widening = 1, degrees = 0;
+};
+
 struct Value {
   std::string name = {};
   std::optional<double> value = {};
   std::string reason = {};             // why there is no value
   std::int64_t used = 0, skipped = 0;  // observations
   std::optional<Interval> interval = {};
+  std::string no_interval = {};  // why there is a value but no interval, where that is known
   std::optional<double> threshold =
       {};  // the score at which the value is reached, where that makes sense
   // For the interval of a mean over classes: either a variance (DeLong) or bootstrap replicates,
@@ -64,6 +73,7 @@ struct Value {
   std::vector<double> replicates = {};
   // Of the variance, where it rests on few samples (stats/degrees.h).
   std::optional<double> degrees = {};
+  std::optional<Drawing> drawing = {};  // of replicates that may be paired with another run's
   // By how much the value is expected to be too high (binary/ranking_bias.h): F1-max, because its
   // threshold was chosen on the same samples; a little also AP. The lower end of the interval makes
   // up for it.

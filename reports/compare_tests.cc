@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <utility>
 
+#include "harness/store/frame.h"
+#include "harness/store/replicates.h"
 #include "metrics/stats/correlation.h"
 #include "metrics/stats/paired_tests.h"
 #include "reports/compare_flips.h"
@@ -17,14 +20,16 @@ using metrics::PairedTest;
 using Sample = PairedTask::Sample;
 
 // What of a sample a metric looks at.
-enum class Reads { scores, decisions, threshold, values, nothing };
+enum class Reads { scores, decisions, threshold, values, replicates, nothing };
 
 bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
 }
 
 Reads reads(const std::string& metric) {
-  if (is_of_pixels(metric) || metric == "auroc_of_kinds") return Reads::nothing;
+  if (metric == "generated_image_accuracy") return Reads::values;
+  if (metric.starts_with("joint_") || metric == "auroc_of_kinds") return Reads::nothing;
+  if (is_of_pixels(metric)) return Reads::replicates;
   if (metric.starts_with("auroc") || is_one_of(metric, {"average_precision", "f1_max"}))
     return Reads::scores;
   if (is_one_of(metric, {"accuracy", "precision", "recall", "f1"})) return Reads::decisions;
@@ -62,6 +67,8 @@ class TaskComparer {
     for (std::size_t i = 0; i < task.samples.size(); ++i)
       categories_[task.samples[i].first.category].push_back(i);
     for (std::size_t i = 0; i < task.samples.size(); ++i) all_.push_back(i);
+    read_replicates(first, task.first.task, first_drawn_);
+    read_replicates(second, task.second.task, second_drawn_);
   }
 
   TaskTests tests() {
@@ -157,7 +164,7 @@ class TaskComparer {
       macro.left_out = left_out;
       if (classes.empty()) {
         fill(macro, {.reason = missing});
-        if (reads(metric_) == Reads::nothing) fill(macro, untested("macro", missing));
+        if (is_untested()) fill(macro, untested("macro", missing));
       } else {
         fill(macro, {.test = metrics::mean_of_tests(classes, options_.level)});
         if (macro.test.empty()) macro.reason = "a class has too few samples for an interval";
@@ -225,6 +232,7 @@ class TaskComparer {
         return one.decision && outcome.anomalous;
       case Reads::values:
         return one.values.contains(metric_);
+      case Reads::replicates:
       case Reads::nothing:
         return true;
     }
@@ -254,9 +262,12 @@ class TaskComparer {
   Result result_of(const std::string& group, const std::vector<std::size_t>& used) {
     if (reads(metric_) == Reads::nothing)
       return untested(group, is_of_pixels(metric_)
-                                 ? "no test: a run folder holds no counts of pixels per sample, so "
-                                   "nothing can be paired"
+                                 ? "no test: not drawn anew, since all categories share the "
+                                   "threshold"
                                  : "no test: a mean of AUROCs that share their normal samples");
+    if (reads(metric_) == Reads::replicates) return drawn(group);
+    if (used.empty() && is_of_pixels(metric_))
+      return untested(group, "no test: a run has no value per sample; `looktwice score` adds it");
     if (used.empty()) return {.reason = "no sample that both runs have this for"};
     Result result;
     switch (reads(metric_)) {
@@ -271,6 +282,66 @@ class TaskComparer {
         result = means(used);
     }
     return checked(group, used, std::move(result));
+  }
+
+  bool is_untested() const {
+    return reads(metric_) == Reads::nothing || reads(metric_) == Reads::replicates;
+  }
+
+  using DrawnValues = std::map<std::pair<std::string, std::string>, store::Replicates>;
+
+  // By metric and group. A run that was scored before there were replicates has none.
+  static void read_replicates(const RunView& run, const std::string& task, DrawnValues& drawn) {
+    const std::filesystem::path file = run.folder / "replicates.jsonl";
+    if (run.folder.empty() || !std::filesystem::exists(file)) return;
+    store::for_each_record(file, "replicates", run.manifest.run,
+                           [&](std::string_view object, std::uint64_t, std::uint64_t) {
+                             store::Replicates one = store::replicates_of(object);
+                             if (one.task != task) return;
+                             const std::pair key(one.metric, one.group);
+                             drawn.insert_or_assign(key, std::move(one));
+                           });
+  }
+
+  // Images drawn anew while the runs were scored: the same ones for both, so that replicates pair.
+  Result drawn(const std::string& group) const {
+    const store::Row* rows[] = {row_of(second_.summary, task_.second.task, scorer_, metric_, group),
+                                row_of(first_.summary, task_.first.task, scorer_, metric_, group)};
+    const DrawnValues* values[] = {&second_drawn_, &first_drawn_};
+    const RunView* runs[] = {&second_, &first_};
+    const store::Replicates* found[2] = {};
+    for (std::size_t r = 0; r < 2; ++r) {
+      if (!rows[r] || !rows[r]->value) return untested(group, "neither run has one");
+      const auto at = values[r]->find({metric_, group});
+      if (at == values[r]->end())
+        return untested(group, "no test: " + (!rows[r]->no_interval.empty()
+                                                  ? rows[r]->no_interval
+                                                  : "no replicates in " + model_name(*runs[r]) +
+                                                        "'s folder; `looktwice score` makes them"));
+      found[r] = &at->second;
+      if (std::fabs(found[r]->value - *rows[r]->value) > 1e-9)
+        return untested(group, "no test: replicates.jsonl of " + model_name(*runs[r]) +
+                                   " is of another scoring; `looktwice score` makes it again");
+    }
+    const store::Replicates &a = *found[0], &b = *found[1];
+    if (a.tag != b.tag) return untested(group, "no test: the runs have maps of different images");
+    if (a.seed != b.seed || a.deviations.size() != b.deviations.size() || a.deviations.size() < 2)
+      return untested(group,
+                      "no test: images were drawn with different seeds or another number of "
+                      "times; `looktwice score` with --seed and --resamples draws them again");
+    const auto values_of = [](const store::Replicates& one) {
+      std::vector<double> all;
+      for (const float deviation : one.deviations)
+        all.push_back(one.value + static_cast<double>(deviation));
+      return all;
+    };
+    const std::vector<double> of_a = values_of(a), of_b = values_of(b);
+    const auto test = metrics::drawn_test(
+        {.value = a.value, .replicates = of_a, .widening = a.widening, .degrees = a.degrees},
+        {.value = b.value, .replicates = of_b, .widening = b.widening, .degrees = b.degrees},
+        options_.level);
+    if (!test) return untested(group, "no test: no resample of the images changes the difference");
+    return {.test = test};
   }
 
   // The summaries must say the same about the same samples; if not, the metric has a rule that the
@@ -407,6 +478,7 @@ class TaskComparer {
   std::map<std::string, std::vector<std::size_t>> categories_;
   std::vector<std::size_t> all_;
   std::map<std::string, std::vector<PairedTest>> ranking_;  // per group, AP and F1-max
+  DrawnValues first_drawn_, second_drawn_;
   std::vector<std::string> named_;
 };
 

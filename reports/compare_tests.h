@@ -17,7 +17,7 @@ struct TaskTests {
   std::vector<std::string> notes = {};
 };
 
-// Is it measured on maps or masks? Then a run folder holds nothing per sample to pair.
+// Is it measured on maps or masks?
 bool is_of_pixels(const std::string& metric);
 
 TaskTests task_tests(const PairedTask& task, const RunView& first, const RunView& second,

@@ -20,6 +20,7 @@ inline store::Row row_of(const metrics::Value& value, const metrics::ValueInfo& 
                  .group = group,
                  .value = value.value,
                  .reason = value.reason,
+                 .no_interval = value.no_interval,
                  .threshold = value.threshold,
                  .used = value.used,
                  .skipped = value.skipped,

@@ -1,6 +1,7 @@
 #include "harness/run/score.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -11,6 +12,7 @@
 #include "harness/run/rows.h"
 #include "harness/store/disk.h"
 #include "harness/store/frame.h"
+#include "harness/store/replicates.h"
 #include "metrics/catalogue.h"
 #include "metrics/measure.h"
 #include "metrics/stats/mean_over.h"
@@ -20,6 +22,8 @@ namespace {
 
 using metrics::MetricEntry;
 using metrics::Value;
+
+constexpr const char* kMapScorer = "corrected";  // maps are read as they are: there is one scorer
 
 bool wanted(const std::vector<std::string>& names, const metrics::ValueInfo& info) {
   return std::ranges::find(names, info.name) != names.end();
@@ -121,9 +125,31 @@ void add_rewards(std::vector<Marked>& marked) {
     }
 }
 
-void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, std::vector<Marked>& marked,
-                    const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
-                    ScoreOptions options) {
+// Replicates of the values that the plan shows, but for means: those are made of these.
+void add_replicates(std::vector<store::Replicates>& replicates, const MetricEntry& family,
+                    const std::vector<std::string>& names, const std::string& task,
+                    const std::string& group, const std::vector<Value>& values) {
+  for (std::size_t i = 0; i < family.gives.size(); ++i) {
+    const Value& value = values[i];
+    if (!value.value || !value.drawing || !wanted(names, family.gives[i])) continue;
+    store::Replicates one{.task = task,
+                          .scorer = kMapScorer,
+                          .metric = family.gives[i].name,
+                          .group = group,
+                          .value = *value.value,
+                          .seed = value.drawing->seed,
+                          .tag = value.drawing->tag,
+                          .widening = value.drawing->widening,
+                          .degrees = value.drawing->degrees};
+    for (const double replicate : value.replicates)
+      one.deviations.push_back(static_cast<float>(replicate - *value.value));
+    replicates.push_back(std::move(one));
+  }
+}
+
+void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
+                    const Task& task, std::vector<Marked>& marked, const Plan& plan,
+                    const ImageCodec& codec, const store::RunFolder& folder, ScoreOptions options) {
   options.metric.wanted = plan.pixel_metrics;
   if (options.map_side < 0) options.map_side = plan.map_side;
   if (plan.pixel_metrics.empty()) return;
@@ -161,8 +187,12 @@ void add_pixel_rows(std::vector<store::Row>& rows, const Task& task, std::vector
     if (families[f].optional && !has_value(all) &&
         std::ranges::none_of(values[f], [&](const auto& one) { return has_value(one.second); }))
       continue;
-    // Maps are read as they are: there is one scorer.
-    add_rows(rows, families[f], plan.pixel_metrics, task.full_name(), "corrected", values[f], all);
+    add_rows(rows, families[f], plan.pixel_metrics, task.full_name(), kMapScorer, values[f], all);
+    for (const auto& [category, own] : values[f])
+      if (!one_category)  // else the pooled ones say the same
+        add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), category,
+                       own);
+    add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kPooled, all);
   }
 }
 
@@ -276,17 +306,33 @@ Plan plan_for(const Task& task, const std::vector<Marked>& marked) {
   return plan;
 }
 
-void add_all_rows(std::vector<store::Row>& rows, const Task& task, std::vector<Marked>& marked,
-                  const Plan& plan, const ImageCodec& codec, const store::RunFolder& folder,
+void add_all_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
+                  const Task& task, std::vector<Marked>& marked, const Plan& plan,
+                  const ImageCodec& codec, const store::RunFolder& folder,
                   const ScoreOptions& options, const WhyNone& why_none) {
   // Pixels first: what they say of a sample is averaged with its answers.
   std::vector<store::Row> of_pixels;
-  add_pixel_rows(of_pixels, task, marked, plan, codec, folder, options);
+  add_pixel_rows(of_pixels, replicates, task, marked, plan, codec, folder, options);
   add_rewards(marked);
   measure_answers(marked, plan, options.unicode_words);
   add_image_rows(rows, task, marked, plan, options);
   add_answer_rows(rows, task, marked, plan, options.metric, why_none);
   rows.insert(rows.end(), of_pixels.begin(), of_pixels.end());
+}
+
+// No file where nothing was drawn anew, nor one of an earlier scoring.
+void write_replicates(const store::RunFolder& folder, const std::string& run,
+                      const std::vector<store::Replicates>& replicates) {
+  if (replicates.empty()) {
+    std::error_code ignored;  // a reader compares the values with those of the summary
+    std::filesystem::remove(folder.replicates(), ignored);
+    return;
+  }
+  store::WholeFile file(folder.replicates());
+  file.write(store::file_header("replicates", run) + "\n");
+  for (const store::Replicates& one : replicates)
+    file.write(store::framed(json_of(one), run) + "\n");
+  file.commit();
 }
 
 store::Summary named_summary(const RunName& name) {
@@ -300,6 +346,7 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
                      const ScoreOptions& options) {
   const Recorded recorded(folder, name.run, options);
   store::Summary summary = named_summary(name);
+  std::vector<store::Replicates> replicates;
   store::WholeFile outcomes(folder.outcomes());
   outcomes.write(store::file_header("outcomes", name.run) + "\n");
   for (const Task& task : tasks) {
@@ -307,13 +354,14 @@ store::Summary score(std::span<const Task> tasks, const ImageCodec& codec,
     const Plan plan = extended(plan_for(task, all), options);
     summary.tasks.push_back(task_summary(task, all, plan));
     const WhyNone why_none = measure(all, recorded, options);
-    add_all_rows(summary.rows, task, all, plan, codec, folder, options, why_none);
+    add_all_rows(summary.rows, replicates, task, all, plan, codec, folder, options, why_none);
     for (const Marked& one : all)
       outcomes.write(store::framed(json_of(one.outcome), name.run) + "\n");
   }
   // A stopped pixel pass has seen only some maps: its values must not be written.
   if (options.stop && options.stop->asked()) return summary;
   outcomes.commit();
+  write_replicates(folder, name.run, replicates);
   store::write_whole(folder.summary(), json_of(summary));
   return summary;
 }
@@ -324,6 +372,7 @@ store::Summary score_part(std::span<Task> tasks, const ImageCodec& codec,
   LOOKTWICE_CHECK(part.size() == tasks.size());
   const Recorded recorded(folder, name.run, options);
   store::Summary summary = named_summary(name);
+  std::vector<store::Replicates> replicates;  // nothing is written here
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     Task& whole = tasks[t];
     LOOKTWICE_CHECK(part[t].size() == whole.samples.size());
@@ -344,7 +393,7 @@ store::Summary score_part(std::span<Task> tasks, const ImageCodec& codec,
     summary.tasks.push_back(task_summary(task, kept, plan));
     const WhyNone why_none = measure(kept, recorded, options);
     if (!kept.empty())
-      add_all_rows(summary.rows, task, kept, plan, codec, folder, options, why_none);
+      add_all_rows(summary.rows, replicates, task, kept, plan, codec, folder, options, why_none);
     whole.suite = std::move(task.suite);
   }
   return summary;

@@ -31,6 +31,7 @@ class RunFolder {
   }
   std::filesystem::path outcomes() const { return path_ / "outcomes.jsonl"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
+  std::filesystem::path replicates() const { return path_ / "replicates.jsonl"; }
   std::filesystem::path maps() const { return path_ / "maps"; }
 
  private:

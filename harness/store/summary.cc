@@ -22,6 +22,8 @@ Json json_of(const Row& row) {
                         {"high", row.interval->high},
                         {"level", row.interval->level},
                         {"method", row.interval->method}};
+  else if (!row.no_interval.empty())
+    json["no_interval"] = row.no_interval;
   if (row.threshold) json["threshold"] = *row.threshold;
   json["used"] = row.used;
   json["skipped"] = row.skipped;
@@ -45,6 +47,7 @@ Row row_of(const Fields& fields) {
     interval.read("level", row.interval->level);
     interval.read("method", row.interval->method);
   }
+  if (fields.has("no_interval")) fields.read("no_interval", row.no_interval);
   fields.read("threshold", row.threshold);
   fields.read("used", row.used);
   fields.read("skipped", row.skipped);

@@ -22,6 +22,7 @@ struct Row {
   std::optional<double> value = {};
   std::string reason = {};  // why there is no value
   std::optional<Interval> interval = {};
+  std::string no_interval = {};  // why there is a value but no interval, where that is known
   std::optional<double> threshold = {};
   std::int64_t used = 0;     // observations in the value; of "macro": categories with a value
   std::int64_t skipped = 0;  // observations without the field that the metric needs; of "macro":

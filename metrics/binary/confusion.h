@@ -18,6 +18,9 @@ struct Confusion {
   }
   Confusion& operator+=(const Confusion& other);
   bool operator==(const Confusion&) const = default;
+  Confusion times(std::int64_t n) const {
+    return {n * true_positives, n * false_positives, n * false_negatives, n * true_negatives};
+  }
 
   std::int64_t positives() const { return true_positives + false_negatives; }
   std::int64_t negatives() const { return false_positives + true_negatives; }

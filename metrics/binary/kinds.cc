@@ -8,16 +8,12 @@
 
 #include "metrics/metric.h"
 #include "metrics/stats/delong.h"
+#include "metrics/stats/shared_normals.h"
 
 namespace looktwice::metrics {
 namespace {
 
 constexpr std::array kKinds = {"structural", "logical"};
-
-struct Scores {
-  std::vector<double> scores = {};
-  std::vector<std::uint8_t> positive = {};
-};
 
 class Kinds final : public Metric {
  public:
@@ -46,7 +42,6 @@ class Kinds final : public Metric {
   std::vector<Value> values() const override {
     Value mean{.name = "auroc_of_kinds", .skipped = skipped_};
     std::vector<Value> all(1);
-    double sum = 0;
     for (std::size_t k = 0; k < kKinds.size(); ++k) {
       const RankedScores ranked(scores_[k].scores, scores_[k].positive);
       Value value{.name = std::string("auroc_") + kKinds[k],
@@ -56,7 +51,6 @@ class Kinds final : public Metric {
         value.value = estimate->value;
         value.interval = auroc_interval(*estimate);
         if (estimate->variance > 0) value.variance = estimate->variance;
-        sum += estimate->value;
       } else {
         value.reason = ranked.why_not() + " (" + kKinds[k] + " anomalies)";
         if (mean.reason.empty()) mean.reason = value.reason;
@@ -65,13 +59,17 @@ class Kinds final : public Metric {
       mean.used += k == 0 ? value.used : std::ranges::count(scores_[k].positive, 1);
       all.push_back(std::move(value));
     }
-    if (mean.reason.empty()) mean.value = sum / static_cast<double>(kKinds.size());
+    if (const auto estimate = mean_of_kinds(scores_)) {
+      mean.value = estimate->value;
+      mean.interval = mean_of_kinds_interval(*estimate);
+      if (estimate->variance > 0) mean.variance = estimate->variance;
+    }
     all[0] = std::move(mean);
     return all;
   }
 
  private:
-  std::array<Scores, kKinds.size()> scores_ = {};
+  std::array<KindScores, kKinds.size()> scores_ = {};
   std::int64_t skipped_ = 0;
 };
 

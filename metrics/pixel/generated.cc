@@ -1,10 +1,14 @@
 // Family "generated": F1 and accuracy of masks as a model generated them, without any threshold. An
 // image is called anomalous when any of its pixels is.
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "metrics/binary/confusion.h"
 #include "metrics/metric.h"
+#include "metrics/pixel/image_resampling.h"
+#include "metrics/stats/proportion.h"
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
@@ -12,6 +16,7 @@ namespace {
 
 class Generated final : public Metric {
  public:
+  explicit Generated(MetricOptions options) : options_(std::move(options)) {}
   void add(const Observation& seen) override {
     const bool truth = !seen.mask.empty() || seen.positive == false;
     if (seen.map.empty() || !truth) {
@@ -32,16 +37,24 @@ class Generated final : public Metric {
       own.add(!seen.mask.empty() && seen.mask[i] != 0, called);
     }
     pixels_ += own;
+    decided_.push_back({.id = std::string(seen.id),
+                        .stratum = seen.positive == false ? std::size_t{1} : 0,
+                        .positive = seen.positive,
+                        .called = any,
+                        .pixels = own});
     // An F1 is a ratio of counts: summed as it is, the order would change the last bit.
     rewards_.emplace_back(seen.id, reward(own));
     if (seen.positive) images_.add(*seen.positive, any);
   }
-  std::unique_ptr<Metric> clone_empty() const override { return std::make_unique<Generated>(); }
+  std::unique_ptr<Metric> clone_empty() const override {
+    return std::make_unique<Generated>(options_);
+  }
   void merge(const Metric& other) override {
     const auto& part = dynamic_cast<const Generated&>(other);
     pixels_ += part.pixels_;
     images_ += part.images_;
     rewards_.insert(rewards_.end(), part.rewards_.begin(), part.rewards_.end());
+    decided_.insert(decided_.end(), part.decided_.begin(), part.decided_.end());
     maps_ += part.maps_;
     masks_ += part.masks_;
     skipped_ += part.skipped_;
@@ -76,11 +89,15 @@ class Generated final : public Metric {
     add("reward_mask",
         sorted.empty() ? std::optional<double>() : sum.value() / static_cast<double>(sorted.size()),
         "no image");
+    if (why.empty() && masks_ > 0) add_intervals(values);
     return values;
   }
   std::map<std::string, std::map<std::string, double>> by_sample() const override {
     std::map<std::string, std::map<std::string, double>> all;
     for (const auto& [id, value] : rewards_) all["reward_mask"][id] = value;
+    // Right or wrong, so that two runs can be compared picture by picture.
+    for (const Decided& one : decided_)
+      if (one.positive) all["generated_image_accuracy"][one.id] = *one.positive == one.called;
     return all;
   }
 
@@ -91,6 +108,41 @@ class Generated final : public Metric {
     return 2 * pixels.f1().value_or(0);
   }
 
+  struct Decided {
+    std::string id = {};
+    std::size_t stratum = 0;
+    std::optional<bool> positive = {};
+    bool called = false;
+    Confusion pixels = {};
+  };
+
+  // Accuracy of images: Wilson. All else that is made of counts: images drawn anew.
+  void add_intervals(std::vector<Value>& values) const {
+    if (values[3].value) values[3].interval = wilson(images_.right(), images_.all());
+    ImageDraws draws({"anomalous", "normal"});
+    for (const Decided& one : decided_) draws.add(one.id, one.stratum);
+    const ImageDraws::Drawn drawn = draws.drawn();
+    const auto results = resampled(
+        drawn, 3, options_, [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+          Confusion pixels, images;
+          for (std::size_t i = 0; i < counts.size(); ++i) {
+            const Decided& one = decided_[drawn.order[i]];
+            pixels += one.pixels.times(counts[i]);
+            Confusion image;
+            if (one.positive) image.add(*one.positive, one.called);
+            images += image.times(counts[i]);
+          }
+          constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+          out[0] = pixels.f1().value_or(kNone);
+          out[1] = pixels.accuracy().value_or(kNone);
+          out[2] = images.f1().value_or(kNone);
+        });
+    for (std::size_t v = 0; v < results.size(); ++v)
+      add_interval(values[v], results[v], drawn, options_);
+  }
+
+  MetricOptions options_;
+  std::vector<Decided> decided_ = {};
   std::vector<std::pair<std::string, double>> rewards_ = {};  // id and R_acc
   Confusion pixels_ = {}, images_ = {};
   std::int64_t maps_ = 0, masks_ = 0, skipped_ = 0;
@@ -110,7 +162,7 @@ MetricEntry generated_metric() {
                 {"generated_image_accuracy", "share of images called rightly so", true},
                 {"reward_mask",
                  "OmniAD's R_acc of masks as generated: 1 where rightly empty, else 2 F1", true}},
-      .make = [](const MetricOptions&) { return std::make_unique<Generated>(); }};
+      .make = [](const MetricOptions& options) { return std::make_unique<Generated>(options); }};
 }
 
 }  // namespace looktwice::metrics

@@ -71,6 +71,8 @@ class Joint final : public Metric {
       } else {
         made.value = value;
         made.threshold = threshold;
+        if (value)
+          made.no_interval = "not drawn anew: all categories of the task share the threshold";
         if (!value) made.reason = undefined;
       }
       values.push_back(std::move(made));

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 
-#include "metrics/binary/auroc.h"
+#include "metrics/binary/reranking.h"
 #include "metrics/metric.h"
+#include "metrics/pixel/image_resampling.h"
+#include "metrics/pixel/pixel_images.h"
 #include "metrics/pixel/spro_stream.h"
+#include "metrics/stats/delong.h"
+#include "metrics/stats/shared_normals.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -16,20 +21,27 @@ constexpr std::array kLimitValues = {0.01, 0.05, 0.1, 0.3, 1.0};
 constexpr std::array kKinds = {"structural", "logical"};
 constexpr std::size_t kKindCount = kKinds.size();
 
-// Pictures by the maximum of their map.
-struct Maxima {
-  std::vector<float> scores = {};
-  std::vector<std::uint8_t> positive = {};
+constexpr std::size_t kNormals = kKindCount;  // the stratum after those of the kinds
+
+// A picture by the maximum of its map.
+struct Picture {
+  std::string id = {};
+  std::size_t stratum = 0;  // its kind, or kNormals
+  double maximum = 0;
 };
 
 class Spro final : public Metric {
  public:
-  explicit Spro(std::vector<SproStream> streams) : streams_(std::move(streams)) {}
+  Spro(std::vector<SproStream> streams, MetricOptions options)
+      : streams_(std::move(streams)),
+        options_(std::move(options)),
+        images_(std::vector<double>(kLimitValues.begin(), kLimitValues.end())) {}
 
   int passes() const override { return streams_[0].passes(); }
   void begin_pass(int pass) override {
     pass_ = pass;
     for (SproStream& stream : streams_) stream.begin_pass(pass);
+    if (options_.resamples > 0) images_.begin_pass(pass);
   }
 
   void add(const Observation& seen) override {
@@ -44,27 +56,34 @@ class Spro final : public Metric {
       if (!normal && kKinds.begin() + k != kind) continue;
       streams_[k].add(seen.id, seen.map, normal ? std::span<const Defect>{} : seen.defects,
                       seen.width, seen.height);
-      if (pass_ > 0) continue;
-      maxima_[k].scores.push_back(*std::ranges::max_element(seen.map));
-      maxima_[k].positive.push_back(!normal);
     }
+    const auto stratum = normal ? kNormals : static_cast<std::size_t>(kind - kKinds.begin());
+    if (options_.resamples > 0) {
+      if (normal)
+        images_.add(seen.id, stratum, seen.map, {}, std::span<const Defect>{});
+      else
+        images_.add(seen.id, stratum, seen.map, seen.mask, seen.defects);
+    }
+    if (pass_ == 0)
+      pictures_.push_back({.id = std::string(seen.id),
+                           .stratum = stratum,
+                           .maximum = static_cast<double>(*std::ranges::max_element(seen.map))});
   }
 
   std::unique_ptr<Metric> clone_empty() const override {
     std::vector<SproStream> parts;
     for (const SproStream& stream : streams_) parts.push_back(stream.clone_empty());
-    auto part = std::make_unique<Spro>(std::move(parts));
+    auto part = std::make_unique<Spro>(std::move(parts), options_);
     part->pass_ = pass_;
+    part->images_ = images_.clone_empty();
     return part;
   }
 
   void merge(const Metric& other) override {
     const auto& part = dynamic_cast<const Spro&>(other);
-    for (std::size_t k = 0; k < kKindCount; ++k) {
-      streams_[k].merge(part.streams_[k]);
-      std::ranges::copy(part.maxima_[k].scores, std::back_inserter(maxima_[k].scores));
-      std::ranges::copy(part.maxima_[k].positive, std::back_inserter(maxima_[k].positive));
-    }
+    for (std::size_t k = 0; k < kKindCount; ++k) streams_[k].merge(part.streams_[k]);
+    images_.merge(part.images_);
+    std::ranges::copy(part.pictures_, std::back_inserter(pictures_));
     skipped_ += part.skipped_;
   }
 
@@ -89,10 +108,15 @@ class Spro final : public Metric {
     for (std::size_t i = 0; i < kLimits.size(); ++i)
       add_three(all, std::string("au_spro_") + kLimits[i],
                 {results[0].areas[i], results[1].areas[i]}, reasons);
+    const bool complete =
+        std::ranges::all_of(streams_, [](const SproStream& one) { return one.complete(); });
+    const auto maxima = complete ? scores_of_kinds() : std::array<KindScores, kKindCount>{};
     std::array<std::optional<double>, kKindCount> ranks;
     for (std::size_t k = 0; k < kKindCount; ++k)
-      if (streams_[k].complete()) ranks[k] = auroc(maxima_[k].scores, maxima_[k].positive);
+      if (const auto estimate = delong(maxima[k].scores, maxima[k].positive))
+        ranks[k] = estimate->value;
     add_three(all, "map_max_auroc", ranks, rank_reasons);
+    if (complete) add_intervals(all, maxima);
     return all;
   }
 
@@ -117,8 +141,7 @@ class Spro final : public Metric {
                  const std::array<std::optional<double>, kKindCount>& values,
                  const std::array<std::string, kKindCount>& reasons) const {
     Value mean{.name = name, .skipped = skipped_};
-    mean.used = static_cast<std::int64_t>(maxima_[0].scores.size()) +
-                std::ranges::count(maxima_[1].positive, 1);
+    mean.used = std::ssize(pictures_);
     if (values[0] && values[1])
       mean.value = (*values[0] + *values[1]) / 2;
     else
@@ -128,12 +151,103 @@ class Spro final : public Metric {
       all.push_back({.name = name + "_" + kKinds[k],
                      .value = values[k],
                      .reason = values[k] ? "" : reasons[k],
-                     .used = static_cast<std::int64_t>(maxima_[k].scores.size()),
+                     .used = std::ranges::count_if(pictures_,
+                                                   [&](const Picture& one) {
+                                                     return one.stratum == k ||
+                                                            one.stratum == kNormals;
+                                                   }),
                      .skipped = skipped_});
   }
 
+  // Each kind and all normal pictures, in the order in which they were shown.
+  std::array<KindScores, kKindCount> scores_of_kinds() const {
+    std::array<KindScores, kKindCount> kinds;
+    for (const Picture& one : pictures_)
+      for (std::size_t k = 0; k < kKindCount; ++k) {
+        if (one.stratum != k && one.stratum != kNormals) continue;
+        kinds[k].scores.push_back(one.maximum);
+        kinds[k].positive.push_back(one.stratum == k);
+      }
+    return kinds;
+  }
+
+  // values: three (the mean, then each kind) per limit, then three AUROCs. Those have DeLong's
+  // interval; their replicates are there to be compared with another run's.
+  void add_intervals(std::vector<Value>& values,
+                     const std::array<KindScores, kKindCount>& maxima) const {
+    constexpr std::size_t kRanks = 3 * kLimits.size();
+    if (options_.resamples > 0)
+      add_resampled(values);
+    else
+      for (std::size_t v = 0; v < kRanks; ++v)
+        if (values[v].value) values[v].no_interval = "--resamples=0";
+    const auto set = [&](Value& value, const AurocEstimate& estimate, const Interval& interval) {
+      value.interval = interval;
+      value.no_interval.clear();
+      value.bias.reset();
+      value.variance.reset();
+      if (estimate.variance > 0) value.variance = estimate.variance;
+    };
+    if (const auto estimate = mean_of_kinds(maxima))
+      set(values[kRanks], *estimate, mean_of_kinds_interval(*estimate));
+    for (std::size_t k = 0; k < kKindCount; ++k)
+      if (const auto estimate = delong(maxima[k].scores, maxima[k].positive))
+        set(values[kRanks + 1 + k], *estimate, auroc_interval(*estimate));
+  }
+
+  void add_resampled(std::vector<Value>& values) const {
+    ImageDraws of_images({"structural", "logical", "normal"}), of_pictures = of_images;
+    for (std::size_t i = 0; i < images_.size(); ++i)
+      of_images.add(images_.id(i), images_.stratum(i));
+    for (const Picture& one : pictures_) of_pictures.add(one.id, one.stratum);
+    const ImageDraws::Drawn drawn = of_images.drawn(), pictures = of_pictures.drawn();
+    // Each kind's pictures and the normal ones, as Reranking wants them, and where they are drawn.
+    std::vector<Reranking> rankings;
+    for (std::size_t k = 0; k < kKindCount; ++k) {
+      KindScores kind;
+      for (const std::size_t i : pictures.order) {
+        const Picture& one = pictures_[i];
+        if (one.stratum != k && one.stratum != kNormals) continue;
+        kind.scores.push_back(one.maximum);
+        kind.positive.push_back(one.stratum == k);
+      }
+      rankings.emplace_back(kind.scores, kind.positive);
+    }
+    const auto results =
+        resampled(drawn, values.size(), options_,
+                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+                    std::array<std::vector<double>, kKindCount> of_kinds;
+                    std::size_t first = 0;
+                    for (std::size_t k = 0; k < kKindCount; ++k) {
+                      std::vector<std::uint32_t> own(counts.size(), 0), ranked;
+                      const std::size_t normals = counts.size() - drawn.strata[kNormals];
+                      for (std::size_t i = 0; i < counts.size(); ++i) {
+                        if (i < normals && (i < first || i >= first + drawn.strata[k])) continue;
+                        own[i] = counts[i];
+                        ranked.push_back(counts[i]);
+                      }
+                      first += drawn.strata[k];
+                      of_kinds[k].resize(images_.values());
+                      images_.curve_values(images_.sums(drawn.order, own), {}, of_kinds[k]);
+                      of_kinds[k].erase(of_kinds[k].begin(), of_kinds[k].begin() + kCurveOverlaps);
+                      const bool both = rankings[k].strata()[0] > 0 && rankings[k].strata()[1] > 0;
+                      of_kinds[k].push_back(both ? rankings[k].values(ranked).auroc
+                                                 : std::numeric_limits<double>::quiet_NaN());
+                    }
+                    for (std::size_t v = 0; v < of_kinds[0].size(); ++v) {
+                      out[3 * v] = (of_kinds[0][v] + of_kinds[1][v]) / 2;
+                      out[3 * v + 1] = of_kinds[0][v];
+                      out[3 * v + 2] = of_kinds[1][v];
+                    }
+                  });
+    for (std::size_t v = 0; v < values.size(); ++v)
+      add_interval(values[v], results[v], drawn, options_);
+  }
+
   std::vector<SproStream> streams_;  // one per kind
-  std::array<Maxima, kKindCount> maxima_ = {};
+  MetricOptions options_;
+  PixelImages images_;  // for intervals
+  std::vector<Picture> pictures_ = {};
   int pass_ = -1;
   std::int64_t skipped_ = 0;
 };
@@ -150,7 +264,7 @@ MetricEntry spro_metric() {
               streams.emplace_back(SproOptions{.limits = {kLimitValues.begin(), kLimitValues.end()},
                                                .threads = options.threads,
                                                .engine = options.pixel_engine});
-            return std::make_unique<Spro>(std::move(streams));
+            return std::make_unique<Spro>(std::move(streams), options);
           }};
 }
 

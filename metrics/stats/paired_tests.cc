@@ -411,6 +411,36 @@ PairedTest mean_test(std::span<const double> a, std::span<const double> b, doubl
   return test;
 }
 
+std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, double level) {
+  if (a.replicates.size() < 2 || a.replicates.size() != b.replicates.size())
+    throw std::invalid_argument("as many replicates of both, at least two");
+  PairedTest test{.a = a.value,
+                  .b = b.value,
+                  .difference = a.value - b.value,
+                  .test = "paired image bootstrap"};
+  std::vector<double> differences(a.replicates.size());
+  for (std::size_t r = 0; r < differences.size(); ++r)
+    differences[r] = a.replicates[r] - b.replicates[r];
+  const double widening = std::max(a.widening, b.widening),
+               degrees = std::min(a.degrees, b.degrees),
+               quantile = student_t_quantile(0.5 + level / 2, degrees);
+  test.variance = std::pow(deviation_of(differences), 2) * widening;
+  if (test.variance <= kNoVariance) {
+    if (std::fabs(test.difference) > std::sqrt(kNoVariance)) return {};
+    set_same(test, level);
+    return test;
+  }
+  const auto own = [&](const DrawnValue& one) {
+    return std::pow(deviation_of(one.replicates), 2) * widening;
+  };
+  const double of_a = own(a), of_b = own(b);
+  test.p_value = two_sided(test, degrees);
+  test.interval = mover(test, logit_interval(a.value, 0, std::sqrt(of_a), quantile, level, {}),
+                        logit_interval(b.value, 0, std::sqrt(of_b), quantile, level, {}),
+                        correlation_of(of_a, of_b, test.variance), "paired image bootstrap, mover");
+  return test;
+}
+
 PairedTest mean_of_tests(std::span<const PairedTest> classes, double level) {
   if (classes.empty()) throw std::invalid_argument("a mean needs at least one class");
   const auto k = static_cast<double>(classes.size());

@@ -70,6 +70,19 @@ std::optional<PairedTest> f1_test(std::span<const std::uint8_t> called_a,
 // Means of any value per sample (ROUGE-L, points of a judge): Student's paired t. n >= 2.
 PairedTest mean_test(std::span<const double> a, std::span<const double> b, double level = 0.95);
 
+// A value of one model over images that were drawn anew (pixel/image_resampling.h): replicate r of
+// both models is of the same images.
+struct DrawnValue {
+  double value = 0;
+  std::span<const double> replicates = {};
+  double widening = 1, degrees = 0;  // as in Drawing
+};
+
+// Pixel metrics: as AP and F1-max, from replicates that both runs have drawn already. The wider of
+// the two widenings and the fewer degrees of freedom count. Empty where no resample tells the
+// models apart although their values differ. As many replicates of each, at least 2.
+std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, double level = 0.95);
+
 // The mean over independent classes: the test is normal, from the sum of their variances; the
 // interval takes the corrected ones and Student's quantile where they have degrees. It lies around
 // the mean less its bias and holds the mean. A class without an interval leaves the mean without

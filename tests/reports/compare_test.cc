@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "adapters/imaging/codec.h"
 #include "harness/core/error.h"
 #include "harness/core/text.h"
+#include "harness/store/replicates.h"
 #include "tests/reports/payloads.h"
 #include "tests/reports/run_folders.h"
 #include "tests/reports/temporary_folder.h"
@@ -300,11 +302,64 @@ TEST_F(Compare, OtherDataVariantsAndScoringAreRefused) {
   const Comparison::Row* pixel = row_of(comparison, "pixel_auroc", "pooled");
   EXPECT_EQ(pixel->difference, 0);
   EXPECT_FALSE(pixel->p_value);
-  EXPECT_NE(pixel->reason.find("no counts of pixels per sample"), std::string::npos);
+  EXPECT_NE(pixel->reason.find("no replicates in"), std::string::npos);
   EXPECT_NE(refusal(runs, Kind::usage, {.metrics = {"aurok"}}).find("did you mean 'auroc'"),
             std::string::npos);
   EXPECT_NE(refusal(runs, Kind::usage, {.tasks = {"zsad.exampel"}}).find("zsad.example"),
             std::string::npos);
+}
+
+// Replicates that scoring left in both folders are paired; what does not pair says why.
+TEST_F(Compare, PixelValuesArePairedByTheImagesThatWereDrawn) {
+  const std::vector<Outcome> samples = scored({5, 4, 3, 2, 1, 0}, 3);
+  std::vector<RunView> runs = {run("a", samples), run("b", samples)};
+  store::Replicates drawn{.task = "zsad.example",
+                          .scorer = "official",
+                          .metric = "pixel_auroc",
+                          .group = "pooled",
+                          .seed = 7,
+                          .tag = 0xfedcba9876543210U,
+                          .widening = 1.25,
+                          .degrees = 12};
+  const auto compared = [&](const std::array<store::Replicates, 2>& of_runs) {
+    for (std::size_t r = 0; r < 2; ++r) {
+      std::ofstream file(runs[r].folder / "replicates.jsonl", std::ios::binary);
+      const std::string& id = runs[r].manifest.run;
+      file << store::file_header("replicates", id) << "\n"
+           << store::framed(json_of(of_runs[r]), id) << "\n";
+    }
+    const Comparison comparison = compare(runs);
+    return *row_of(comparison, "pixel_auroc", "pooled");
+  };
+  std::array<store::Replicates, 2> both = {drawn, drawn};
+  for (std::size_t r = 0; r < 2; ++r) {
+    both[r].value = r == 0 ? 0.8 : 0.9;
+    for (int i = 0; i < 50; ++i)
+      both[r].deviations.push_back(0.01F * static_cast<float>(i % 5 - 2) +
+                                   (r == 1 && i % 2 ? 0.004F : 0.F));
+    runs[r].summary.rows.push_back({.task = "zsad.example",
+                                    .scorer = "official",
+                                    .metric = "pixel_auroc",
+                                    .group = "pooled",
+                                    .value = both[r].value});
+  }
+  const Comparison::Row paired = compared(both);
+  EXPECT_NEAR(*paired.difference, 0.1, 1e-12);
+  EXPECT_EQ(paired.test, "paired image bootstrap");
+  EXPECT_LT(*paired.p_value, 1e-6);
+  EXPECT_TRUE(paired.adjusted);
+  EXPECT_LT(paired.interval->high, 0.12);
+  const auto reason = [&](auto&& change) {
+    std::array<store::Replicates, 2> changed = both;
+    change(changed[1]);
+    const Comparison::Row row = compared(changed);
+    EXPECT_FALSE(row.p_value);
+    EXPECT_NEAR(*row.difference, 0.1, 1e-12);
+    return row.reason;
+  };
+  EXPECT_NE(reason([](auto& one) { one.tag = 1; }).find("different images"), std::string::npos);
+  EXPECT_NE(reason([](auto& one) { one.seed = 1; }).find("different seeds"), std::string::npos);
+  EXPECT_NE(reason([](auto& one) { one.value = 0.7; }).find("another scoring"), std::string::npos);
 }
 
 TEST_F(Compare, NothingInCommonAndNothingScoredAreErrors) {

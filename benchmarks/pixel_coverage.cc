@@ -1,0 +1,57 @@
+// Prints, as Markdown, how often the intervals of pixel metrics hold the truth over simulated sets
+// of images: docs/statistics.md. pixel_coverage [SETS [RESAMPLES [NAME]]]: the designs whose name
+// holds NAME; 1000, 200 and all by default, some minutes on one thread.
+#include "tests/metrics/pixel_coverage.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace looktwice::metrics {
+namespace {
+
+const std::vector<PixelDesign> kDesigns = {
+    {.name = "40 + 40"},
+    {.name = "40 + 40, both alike", .apart_b = 2},
+    {.name = "20 + 20", .anomalous = 20, .normal = 20},
+    {.name = "100 + 30, nearly perfect",
+     .anomalous = 100,
+     .normal = 30,
+     .apart_a = 4,
+     .apart_b = 3.6},
+    {.name = "40 + 40, images differ", .level = 0.9, .coarse = 0.6, .fine = 0.5},
+};
+
+void run(int sets, int resamples, const std::string& wanted) {
+  bool header = false;
+  for (const PixelDesign& design : kDesigns) {
+    if (design.name.find(wanted) == std::string::npos) continue;
+    PixelCoverage found = pixel_coverage(design, sets, resamples);
+    if (!header) {
+      std::printf("\n| design |");
+      for (const auto& [name, of] : found.single) std::printf(" %s |", name.c_str());
+      std::printf("\n|---|");
+      for (std::size_t i = 0; i < found.single.size(); ++i) std::printf("---|");
+      header = true;
+    }
+    std::printf("\n| %s |", design.name.c_str());
+    for (const auto& [name, of] : found.single)
+      std::printf(" %.1f (%.1f, %.1f) |", of.percent(), 100.0 * of.below / of.sets,
+                  100.0 * of.above / of.sets);
+    std::printf("\n| %s, difference (alarms) |", design.name.c_str());
+    for (const auto& [name, single] : found.single) {
+      const PairedCoverage& of = found.paired[name];
+      std::printf(" %.1f (%.1f, %.1f; %.1f) |", of.percent(), 100.0 * of.below / of.sets,
+                  100.0 * of.above / of.sets, 100.0 * of.alarms / of.sets);
+    }
+    std::fflush(stdout);
+  }
+  std::printf("\n");
+}
+
+}  // namespace
+}  // namespace looktwice::metrics
+
+int main(int count, char** given) {
+  looktwice::metrics::run(count > 1 ? std::atoi(given[1]) : 1000,
+                          count > 2 ? std::atoi(given[2]) : 200, count > 3 ? given[3] : "");
+}
