@@ -114,6 +114,7 @@ void add_interval(Value& value, const ResampledValue& resampled, const ImageDraw
                           .widening = resampled.widening,
                           .degrees = resampled.degrees};
   value.variance = std::pow(deviation_of(resampled.replicates), 2) * resampled.widening;
+  value.degrees = resampled.degrees;
   value.bias = bias;
   constexpr double kLevel = 0.95;
   value.interval = logit_interval(*value.value, bias, std::sqrt(*value.variance),

@@ -425,6 +425,7 @@ std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, d
                degrees = std::min(a.degrees, b.degrees),
                quantile = student_t_quantile(0.5 + level / 2, degrees);
   test.variance = std::pow(deviation_of(differences), 2) * widening;
+  test.degrees = degrees;
   if (test.variance <= kNoVariance) {
     if (std::fabs(test.difference) > std::sqrt(kNoVariance)) return {};
     set_same(test, level);
@@ -435,9 +436,10 @@ std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, d
   };
   const double of_a = own(a), of_b = own(b);
   test.p_value = two_sided(test, degrees);
-  test.interval = mover(test, logit_interval(a.value, 0, std::sqrt(of_a), quantile, level, {}),
-                        logit_interval(b.value, 0, std::sqrt(of_b), quantile, level, {}),
-                        correlation_of(of_a, of_b, test.variance), "paired image bootstrap, mover");
+  test.interval =
+      mover(test, logit_interval(a.value, 0, std::sqrt(of_a), quantile, level, {}),
+            logit_interval(b.value, 0, std::sqrt(of_b), quantile, level, {}),
+            correlation_of(of_a, of_b, test.variance), level, "paired image bootstrap, mover");
   return test;
 }
 
