@@ -54,10 +54,9 @@ struct Options {
     option("max_new_tokens", max_new_tokens,
            "no answer is longer; 0: as the task says (4096 for VisA-D&R)");
     decoding.visit(option);
-    option(
-        "tiles_at_once", tiles_at_once,
-        "tiles through the vision model at once, of one picture or several; 0: 8 on a GPU, 5 on a "
-        "CPU, 1 in fp32 on a CPU without matrix units");
+    option("tiles_at_once", tiles_at_once,
+           "tiles through the vision model at once, of one picture or several; 0: 8 on a GPU; on a "
+           "CPU 5 where the vision model's products are our own, else 1");
     option("look_back", look_back,
            "false: ablation of the paper's table 1, no class of the picture");
     option("split_prompts", split_prompts, "false: ablation, no positive and negative embedding");
