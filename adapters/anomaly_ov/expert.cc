@@ -24,6 +24,7 @@
 #include "adapters/kernels/ltfm_rows.h"
 #include "adapters/kernels/token_select.h"
 #include "adapters/nn/device.h"
+#include "adapters/nn/panels.h"
 #include "harness/core/error.h"
 
 namespace looktwice::anomaly_ov {
@@ -61,7 +62,7 @@ Expert::Expert(nn::Loading& loading, std::int64_t hidden, std::int64_t tokens, s
     : options_(options), hidden_(hidden) {
   dims_ = first_of(loading.shape_of("siglip_adaptors.0.weight"));
   classes_ = first_of(loading.shape_of("class_predictor.2.weight"));
-  const std::int64_t attention = first_of(loading.shape_of("q_former.query_proj.weight"));
+  attention_ = first_of(loading.shape_of("q_former.query_proj.weight"));
   const std::int64_t scoring = first_of(loading.shape_of("final_predictor.0.weight"));
   positive_ = loading.take("positive_embedding", {1, dims_}, at::kFloat);
   negative_ = loading.take("negative_embedding", {1, dims_}, at::kFloat);
@@ -77,8 +78,8 @@ Expert::Expert(nn::Loading& loading, std::int64_t hidden, std::int64_t tokens, s
       level.negative_prompt = linear32(loading, negative, dims_, dims_ + classes_);
     levels_.push_back(std::move(level));
   }
-  query_ = linear32(loading, "q_former.query_proj", attention, hidden);
-  key_ = linear32(loading, "q_former.key_proj", attention, hidden);
+  query_ = linear32(loading, "q_former.query_proj", attention_, hidden);
+  key_ = linear32(loading, "q_former.key_proj", attention_, hidden);
   score_in_ = linear32(loading, "final_predictor.0", scoring, hidden);
   score_out_ = linear32(loading, "final_predictor.2", 1, scoring);
 }
@@ -116,6 +117,17 @@ void Expert::prepare() {
   const auto levels = static_cast<std::int64_t>(levels_.size());
   constant_prompts_ = at::cat(constants).view({levels, 2, dims_});
   class_prompts_ = at::cat(from_class).contiguous();
+  // (W_q q + b_q) W_k, which a feature is held against, is one product; b_k moves all scores alike.
+  const at::Tensor key = key_.weight.to(at::kDouble).t();
+  key_ = {};
+  query_ = {.weight = at::matmul(key, query_.weight.to(at::kDouble)).to(at::kFloat).contiguous(),
+            .bias = at::mv(key, query_.bias.to(at::kDouble)).to(at::kFloat)};
+  if (query_.weight.is_cpu()) {
+    query_panels_ =
+        nn::Panels(query_.weight.const_data_ptr<float>(), query_.bias.const_data_ptr<float>(),
+                   hidden_, hidden_, nn::Factors::fp32);
+    query_ = {};
+  }
   for (nn::Linear* linear : {&score_in_, &score_out_})
     *linear = {linear->weight.to(options_.score_type), linear->bias.to(options_.score_type)};
 }
@@ -197,18 +209,26 @@ at::Tensor Expert::matched_in_rows(const nn::SiglipFeatures& features, const at:
   const at::Tensor maps = at::zeros({average ? 1 : levels, rows}, prompts.options());
   float* const map = maps.mutable_data_ptr<float>();
   const float* const prompt = prompts.const_data_ptr<float>();
-  const kernels::LtfmRows::How how{.selected = options_.variant == Variant::released ? 1 : 0,
-                                   .share = average ? 1.0f / static_cast<float>(levels) : 1.0f};
+  const int selected = options_.variant == Variant::released ? 1 : 0;
+  const float share = average ? 1.0f / static_cast<float>(levels) : 1.0f;
+  std::vector<kernels::LtfmRows::Against> against(levels_.size());
+  at::parallel_for(0, levels, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t l = begin; l < end; ++l) {
+      const auto at = static_cast<std::size_t>(l);
+      against[at] = levels_[at].rows.against(prompt + 2 * l * dims_, selected);
+    }
+  });
   constexpr std::int64_t kTile = kernels::LtfmRows::kTileRows;
   at::parallel_for(0, (rows + kTile - 1) / kTile, 1, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t first = begin * kTile, count = std::min(end * kTile, rows) - first;
     kernels::Words room;
     for (std::int64_t l = 0; l < levels; ++l) {
-      const at::Tensor& x = own[static_cast<std::size_t>(l)];
+      const auto at = static_cast<std::size_t>(l);
+      const at::Tensor& x = own[at];
       const auto* from = static_cast<const std::byte*>(x.const_data_ptr()) +
                          static_cast<std::size_t>(first * hidden_) * x.element_size();
-      levels_[static_cast<std::size_t>(l)].rows.add(from, count, prompt + 2 * l * dims_, how,
-                                                    map + (average ? 0 : l * rows) + first, room);
+      levels_[at].rows.add(from, count, against[at], share, map + (average ? 0 : l * rows) + first,
+                           room);
     }
   });
   return average ? maps.view({tiles, tokens}) : maps.view({levels, tiles, tokens});
@@ -281,13 +301,8 @@ void Expert::select(const at::Tensor& final, Expertise& seen) const {
   const kernels::Stream stream = nn::stream_of(own.device());
   kernels::TokenSelect shape = selection_of(own);
   shape.divide = options_.variant == Variant::released;
-  shape.scale = 1 / std::sqrt(static_cast<float>(query_.weight.size(0)));
+  shape.scale = 1 / std::sqrt(static_cast<float>(attention_));
   const std::int64_t tiles = own.size(0), windows = kernels::kWindows;
-  // (W_q q + b_q) W_k: what each feature is held against. [tiles][4][hidden]
-  const auto folded = [&](const at::Tensor& query) {
-    return at::matmul(query_(query), key_.weight).contiguous();
-  };
-
   const std::size_t tile_bytes =
       static_cast<std::size_t>(own.size(1) * hidden_) * own.element_size();
   const auto tile_of = [&](std::int64_t tile) {
@@ -297,29 +312,36 @@ void Expert::select(const at::Tensor& final, Expertise& seen) const {
   if (own.is_cpu()) {
     kernels::TokenSelect one = shape;
     one.tiles = 1;
+    const std::int64_t columns = query_panels_.columns();
     at::parallel_for(0, tiles, 1, [&](std::int64_t begin, std::int64_t end) {
+      float* const query = seen.query.mutable_data_ptr<float>();
       for (std::int64_t tile = begin; tile < end; ++tile)
         kernels::token_pool(one, tile_of(tile), map.const_data_ptr<float>() + tile * own.size(1),
-                            seen.query.mutable_data_ptr<float>() + tile * windows * hidden_,
+                            query + tile * windows * hidden_,
                             seen.pooled.mutable_data_ptr<float>() + tile * windows);
+      if (!options_.q_former) return;
+      const std::int64_t rows = (end - begin) * windows;
+      nn::Words factors, against(rows * columns);
+      const nn::FactorRows from_query =
+          nn::factor_rows(query + begin * windows * hidden_, hidden_, rows, hidden_,
+                          nn::Factors::fp32, nn::best_isa(), factors);
+      query_panels_.times(from_query.x, from_query.step, rows, against.floats(), columns);
+      nn::Words dense(windows * hidden_);
+      for (std::int64_t tile = begin; tile < end; ++tile) {
+        const float* from = against.floats() + (tile - begin) * windows * columns;
+        for (std::int64_t window = 0; window < windows; ++window)
+          std::copy_n(from + window * columns, hidden_, dense.floats() + window * hidden_);
+        kernels::token_attend(one, tile_of(tile), dense.floats(),
+                              seen.local.mutable_data_ptr<float>() + tile * windows * hidden_);
+      }
     });
-    if (options_.q_former) {
-      // Tile by tile: how many rows a product has may choose the library's way, and so its bits.
-      std::vector<at::Tensor> against;
-      for (std::int64_t tile = 0; tile < tiles; ++tile) against.push_back(folded(seen.query[tile]));
-      at::parallel_for(0, tiles, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t tile = begin; tile < end; ++tile)
-          kernels::token_attend(one, tile_of(tile),
-                                against[static_cast<std::size_t>(tile)].const_data_ptr<float>(),
-                                seen.local.mutable_data_ptr<float>() + tile * windows * hidden_);
-      });
-    }
   } else {
     kernels::token_pool(shape, own.const_data_ptr(), map.const_data_ptr<float>(),
                         seen.query.mutable_data_ptr<float>(), seen.pooled.mutable_data_ptr<float>(),
                         stream);
     if (options_.q_former)
-      kernels::token_attend(shape, own.const_data_ptr(), folded(seen.query).const_data_ptr<float>(),
+      kernels::token_attend(shape, own.const_data_ptr(),
+                            query_(seen.query).contiguous().const_data_ptr<float>(),
                             seen.local.mutable_data_ptr<float>(), stream);
   }
   if (!options_.q_former) seen.local.copy_(seen.query);

@@ -13,6 +13,7 @@
 #include "adapters/kernels/ltfm_rows.h"
 #include "adapters/nn/layers.h"
 #include "adapters/nn/loading.h"
+#include "adapters/nn/panels.h"
 #include "adapters/nn/siglip.h"
 
 namespace looktwice::anomaly_ov {
@@ -83,9 +84,10 @@ class Expert {
                      bool average) const;
 
   ExpertOptions options_;
-  std::int64_t hidden_ = 0, dims_ = 0, classes_ = 0;
+  std::int64_t hidden_ = 0, dims_ = 0, classes_ = 0, attention_ = 0;
   at::Tensor positive_, negative_;
   nn::Linear pooling_, class_in_, class_out_, query_, key_, score_in_, score_out_;
+  nn::Panels query_panels_ = {};  // on a CPU instead of query_, folded
   std::vector<Level> levels_;
   // What of the prompts is the same for every picture, and what the class is multiplied with.
   at::Tensor constant_prompts_ = {}, class_prompts_ = {};  // [levels][2][dims], [.. dims][classes]

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "adapters/kernels/number.h"
+
 namespace looktwice::kernels {
 
 #if defined(__x86_64__)
@@ -44,6 +46,16 @@ struct Bf16 {
 struct F16 {
   std::uint16_t bits;
 };
+
+// of: given x with the type of its elements.
+inline void as_elements(const void* x, Number number, const auto& of) {
+  if (number == Number::f32)
+    of(static_cast<const F32*>(x));
+  else if (number == Number::bf16)
+    of(static_cast<const Bf16*>(x));
+  else
+    of(static_cast<const F16*>(x));
+}
 
 LOOKTWICE_INLINE float float_of(F32 x) {
   return x.value;

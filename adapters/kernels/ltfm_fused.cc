@@ -14,14 +14,16 @@ std::string ltfm_fused_device_refusal(Stream stream);  // ltfm_fused_cuda.cu
 void ltfm_fused_cpu(const LtfmFused& shape, const void* const* features, const void* const* weights,
                     const float* const* biases, const float* prompts, float* map) {
   const auto rows = static_cast<std::int64_t>(shape.tiles) * shape.tokens;
-  LtfmRows::How how{.selected = shape.selected, .scale = shape.scale};
-  how.share = shape.share != 0 ? shape.share : 1.0f / static_cast<float>(shape.levels);
+  const float share = shape.share != 0 ? shape.share : 1.0f / static_cast<float>(shape.levels);
   Words room;
   std::fill_n(map, rows, 0.0f);
-  for (std::int64_t level = 0; level < shape.levels; ++level)
-    LtfmRows(weights[level], shape.number, biases ? biases[level] : nullptr, shape.dims,
-             shape.hidden, shape.number)
-        .add(features[level], rows, prompts + 2 * level * shape.dims, how, map, room);
+  for (std::int64_t level = 0; level < shape.levels; ++level) {
+    const LtfmRows own(weights[level], shape.number, biases ? biases[level] : nullptr, shape.dims,
+                       shape.hidden, shape.number);
+    own.add(features[level], rows,
+            own.against(prompts + 2 * level * shape.dims, shape.selected, shape.scale), share, map,
+            room);
+  }
 }
 
 std::string ltfm_fused_refusal(const LtfmFused& shape, [[maybe_unused]] Stream stream) {

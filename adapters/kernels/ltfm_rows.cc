@@ -6,10 +6,7 @@
 
 #include "adapters/kernels/lanes.h"
 #include "adapters/kernels/ltfm_difference.h"
-
-#ifdef LOOKTWICE_X86
-#include <immintrin.h>
-#endif
+#include "adapters/kernels/wide.h"
 
 namespace looktwice::kernels {
 namespace {
@@ -21,70 +18,60 @@ std::int64_t up_to(std::int64_t size, std::int64_t whole) {
   return (size + whole - 1) / whole * whole;
 }
 
-// Features that are laid out at a time stay in the second cache, while a level's matrix, which does
-// not, streams past them.
-std::int64_t block_rows_of(std::int64_t step) {
-  constexpr std::int64_t kBlockWords = (1 << 20) / 4;
-  return std::max<std::int64_t>(1, kBlockWords / step / LtfmRows::kTileRows) * LtfmRows::kTileRows;
+// Features that are laid out at a time stay in the second cache beside those that come next, while
+// a level's matrix, which does not, streams past them.
+std::int64_t block_rows_of(std::int64_t step, std::int64_t tile_rows) {
+  constexpr std::int64_t kBlockWords = (1 << 19) / 4;
+  return std::max<std::int64_t>(1, kBlockWords / step / tile_rows) * tile_rows;
 }
 
 // Features come from memory, row after row, and the machine itself does not look beyond a page.
 constexpr std::size_t kRowsAhead = 4;
+constexpr std::size_t kLineBytes = 64;
 
-// A row's sums over columns, sixteen of |e|^2 and sixteen of e . difference.
-constexpr std::int64_t kSums = 2 * kLanes;
-
-LOOKTWICE_INLINE void add_columns(const float* c, std::int64_t rows, const float* difference,
-                                  float* sums) {
-  Lanes p[2], e, norm, dot;
-  load(difference, p[0]);
-  load(difference + kLanes, p[1]);
-  for (std::int64_t row = 0; row < rows; ++row, c += kColumns, sums += kSums) {
-    load(sums, norm);
-    load(sums + kLanes, dot);
+// sums[row][lanes] += squares of c[row][columns]
+LOOKTWICE_INLINE void add_squares(const float* c, std::int64_t rows, float* sums) {
+  Lanes e, sum;
+  for (std::int64_t row = 0; row < rows; ++row, c += kColumns, sums += kLanes) {
+    load(sums, sum);
     for (int half = 0; half < 2; ++half) {
       load(c + half * kLanes, e);
-      add_product(e, e, norm);
-      add_product(e, p[half], dot);
+      add_product(e, e, sum);
     }
-    store(norm, sums);
-    store(dot, sums + kLanes);
+    store(sum, sums);
   }
-}
-void add_columns_plain(const float* c, std::int64_t rows, const float* difference, float* sums) {
-  add_columns(c, rows, difference, sums);
-}
-#ifdef LOOKTWICE_X86
-LOOKTWICE_X86_AVX2 void add_columns_avx2(const float* c, std::int64_t rows, const float* difference,
-                                         float* sums) {
-  add_columns(c, rows, difference, sums);
-}
-LOOKTWICE_AVX512 void add_columns_avx512(const float* c, std::int64_t rows, const float* difference,
-                                         float* sums) {
-  const __m512 p0 = _mm512_loadu_ps(difference), p1 = _mm512_loadu_ps(difference + kLanes);
-  for (std::int64_t row = 0; row < rows; ++row, c += kColumns, sums += kSums) {
-    const __m512 e0 = _mm512_loadu_ps(c), e1 = _mm512_loadu_ps(c + kLanes);
-    const __m512 norm = _mm512_fmadd_ps(e0, e0, _mm512_loadu_ps(sums));
-    const __m512 dot = _mm512_fmadd_ps(e0, p0, _mm512_loadu_ps(sums + kLanes));
-    _mm512_storeu_ps(sums, _mm512_fmadd_ps(e1, e1, norm));
-    _mm512_storeu_ps(sums + kLanes, _mm512_fmadd_ps(e1, p1, dot));
-  }
-}
-#endif
-auto add_columns_of(Isa isa) {
-#ifdef LOOKTWICE_X86
-  if (isa >= Isa::avx512) return add_columns_avx512;
-  if (isa == Isa::avx2) return add_columns_avx2;
-#else
-  (void)isa;
-#endif
-  return add_columns_plain;
 }
 
-float sum_of(const float* sums) {
-  Lanes lanes;
-  load(sums, lanes);
-  return sum_of(lanes);
+template <class Element>
+LOOKTWICE_INLINE float product_of(const Element* x, const float* along, std::int64_t count) {
+  constexpr std::int64_t kStep = 2 * kLanes;
+  Lanes even = {}, odd = {}, a, b;
+  const std::int64_t whole = count / kStep * kStep;
+  for (std::int64_t k = 0; k < whole; k += kStep) {
+    load(x + k, a);
+    load(along + k, b);
+    add_product(a, b, even);
+    load(x + k + kLanes, a);
+    load(along + k + kLanes, b);
+    add_product(a, b, odd);
+  }
+  add(odd, even);
+  float sum = sum_of(even);
+  for (std::int64_t k = whole; k < count; ++k) sum += float_of(x[k]) * along[k];
+  return sum;
+}
+
+// to[count] += by * from[count]
+LOOKTWICE_INLINE void add_row(float by, const float* from, std::int64_t count, float* to) {
+  const std::int64_t whole = count / kLanes * kLanes;
+  Lanes x, sum;
+  for (std::int64_t k = 0; k < whole; k += kLanes) {
+    load(from + k, x);
+    load(to + k, sum);
+    add_product(by, x, sum);
+    store(sum, to + k);
+  }
+  for (std::int64_t k = whole; k < count; ++k) to[k] += by * from[k];
 }
 
 template <class Element>
@@ -97,24 +84,81 @@ LOOKTWICE_INLINE void widen(const Element* from, std::int64_t count, float* to) 
   }
   for (std::int64_t i = whole; i < count; ++i) to[i] = float_of(from[i]);
 }
-template <class Element>
-LOOKTWICE_X86_AVX2 void widen_avx2(const Element* from, std::int64_t count, float* to) {
-  widen(from, count, to);
+
+// The loops above as each machine has them.
+struct Plain {
+  static void squares(const float* c, std::int64_t rows, float* sums) {
+    add_squares(c, rows, sums);
+  }
+  static void row(float by, const float* from, std::int64_t count, float* to) {
+    add_row(by, from, count, to);
+  }
+  template <class Element>
+  static float product(const Element* x, const float* along, std::int64_t count) {
+    return product_of(x, along, count);
+  }
+  template <class Element>
+  static void wide(const Element* from, std::int64_t count, float* to) {
+    widen(from, count, to);
+  }
+};
+#ifdef LOOKTWICE_X86
+struct Avx2 {
+  LOOKTWICE_AVX2_FMA static void squares(const float* c, std::int64_t rows, float* sums) {
+    add_squares(c, rows, sums);
+  }
+  LOOKTWICE_AVX2_FMA static void row(float by, const float* from, std::int64_t count, float* to) {
+    add_row(by, from, count, to);
+  }
+  template <class Element>
+  LOOKTWICE_AVX2_FMA static float product(const Element* x, const float* along,
+                                          std::int64_t count) {
+    return product_of(x, along, count);
+  }
+  template <class Element>
+  LOOKTWICE_AVX2_FMA static void wide(const Element* from, std::int64_t count, float* to) {
+    widen(from, count, to);
+  }
+};
+struct Avx512 : Avx2 {
+  LOOKTWICE_AVX512 static void squares(const float* c, std::int64_t rows, float* sums) {
+    for (std::int64_t row = 0; row < rows; ++row, c += kColumns, sums += kLanes) {
+      const __m512 e0 = _mm512_loadu_ps(c), e1 = _mm512_loadu_ps(c + kLanes);
+      const __m512 sum = _mm512_fmadd_ps(e0, e0, _mm512_loadu_ps(sums));
+      _mm512_storeu_ps(sums, _mm512_fmadd_ps(e1, e1, sum));
+    }
+  }
+  template <class Element>
+  LOOKTWICE_AVX512 static float product(const Element* x, const float* along, std::int64_t count) {
+    __m512 even = _mm512_setzero_ps(), odd = even;
+    std::int64_t k = 0;
+    for (; k + 2 * kLanes <= count; k += 2 * kLanes) {
+      even = _mm512_fmadd_ps(loaded(x + k), _mm512_loadu_ps(along + k), even);
+      odd = _mm512_fmadd_ps(loaded(x + k + kLanes), _mm512_loadu_ps(along + k + kLanes), odd);
+    }
+    for (; k < count; k += kLanes)
+      even = _mm512_fmadd_ps(some(x + k, count - k),
+                             _mm512_maskz_loadu_ps(mask_of(count - k), along + k), even);
+    return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+  }
+};
+#endif
+
+// of: given the loops for the machine, as a type.
+auto with_loops(Isa isa, const auto& of) {
+#ifdef LOOKTWICE_X86
+  if (isa >= Isa::avx512) return of(Avx512{});
+  if (isa == Isa::avx2) return of(Avx2{});
+#else
+  (void)isa;
+#endif
+  return of(Plain{});
 }
-template <class Element>
-void widen_plain(const Element* from, std::int64_t count, float* to) {
-  widen(from, count, to);
-}
-void widen(const void* from, Number number, std::int64_t count, float* to) {
-  const auto as = [&]<class Element>(const Element* own) {
-    (has_avx2() ? widen_avx2<Element> : widen_plain<Element>)(own, count, to);
-  };
-  if (number == Number::f32)
-    std::memcpy(to, from, size_of(count) * sizeof *to);
-  else if (number == Number::bf16)
-    as(static_cast<const Bf16*>(from));
-  else
-    as(static_cast<const F16*>(from));
+
+float sum_of(const float* sums) {
+  Lanes lanes;
+  load(sums, lanes);
+  return sum_of(lanes);
 }
 
 }  // namespace
@@ -124,27 +168,23 @@ LtfmRows::LtfmRows(const void* weight, Number number, const float* bias, std::in
     : dims_(dims), hidden_(hidden), features_(features), isa_(isa) {
   if (isa == Isa::amx) {
     word_ = Word::pair;
-    planes_ = features == Number::f32 ? 3 : 2;
-    x_planes_ = planes_of(features);
+    planes_ = features == Number::bf16 ? 1 : 2;
   }
   const std::int64_t columns = up_to(dims, kColumns);
   bias_ = Words(columns);
   if (bias) std::copy_n(bias, dims, bias_.floats());
-  Words rows(kColumns * hidden);
-  const auto rows_of = [&](std::int64_t begin) {
-    const std::int64_t count = std::min(kColumns, dims - begin);
-    widen(static_cast<const std::byte*>(weight) + size_of(begin * hidden) * bytes_of(number),
-          number, count * hidden, rows.floats());
-    std::fill_n(rows.floats() + count * hidden, (kColumns - count) * hidden, 0.0f);
-  };
-  const auto is_zero = [&](std::int64_t k) {
-    for (std::int64_t j = 0; j < kColumns; ++j)
-      if (rows.floats()[j * hidden + k] != 0) return false;
-    return true;
-  };
+  weight_ = Words(columns * hidden);
+  as_elements(weight, number, [&](const auto* own) {
+    with_loops(isa, [&](auto loops) { loops.wide(own, dims * hidden, weight_.floats()); });
+  });
   std::int64_t all = 0;
-  for (std::int64_t begin = 0; begin < dims; begin += kColumns) {
-    rows_of(begin);
+  for (const float* rows = weight_.floats(); rows != weight_.floats() + columns * hidden;
+       rows += kColumns * hidden) {
+    const auto is_zero = [&](std::int64_t k) {
+      for (std::int64_t j = 0; j < kColumns; ++j)
+        if (rows[j * hidden + k] != 0) return false;
+      return true;
+    };
     Pair pair{.begin = all};
     while (pair.first < hidden && is_zero(pair.first)) ++pair.first;
     if (word_ == Word::pair) pair.first -= pair.first % (2 * kPairStep);
@@ -153,18 +193,18 @@ LtfmRows::LtfmRows(const void* weight, Number number, const float* bias, std::in
     pairs_.push_back(pair);
   }
   packed_ = Words(all);
-  for (std::size_t i = 0; i < pairs_.size(); ++i) {
-    rows_of(static_cast<std::int64_t>(i) * kColumns);
-    const auto [first, begin] = pairs_[i];
+  const float* rows = weight_.floats();
+  for (const auto [first, begin] : pairs_) {
     float* to = packed_.floats() + begin;
     if (word_ == Word::pair) {
       for (std::int64_t panel = 0; panel < 2; ++panel)
-        to_pair_panel(rows.floats() + panel * kPanel * hidden + first, Number::f32, hidden, kPanel,
+        to_pair_panel(rows + panel * kPanel * hidden + first, Number::f32, hidden, kPanel,
                       hidden - first, planes_, unit_step(planes_), to + panel * planes_ * kUnit);
-      continue;
+    } else {
+      for (std::int64_t k = first; k < hidden; ++k)
+        for (std::int64_t j = 0; j < kColumns; ++j) *to++ = rows[j * hidden + k];
     }
-    for (std::int64_t k = first; k < hidden; ++k)
-      for (std::int64_t j = 0; j < kColumns; ++j) *to++ = rows.floats()[j * hidden + k];
+    rows += kColumns * hidden;
   }
 }
 
@@ -177,93 +217,121 @@ std::int64_t LtfmRows::products_per_row() const {
   return products_;
 }
 
-// As factors of a product, at row_step(x_planes_ * depth_from(0)).
-void LtfmRows::lay_out(const std::byte* features, std::int64_t rows, float* to) const {
-  const std::int64_t plane = depth_from(0), step = row_step(x_planes_ * plane);
-  const std::size_t row_bytes = size_of(hidden_) * bytes_of(features_);
-  for (std::int64_t row = 0; row < rows; ++row, features += row_bytes, to += step) {
-    for (std::size_t at = 0; at < row_bytes; at += 64)
-      __builtin_prefetch(features + kRowsAhead * row_bytes + at, 0, 3);
-    if (word_ != Word::pair) {
-      widen(features, features_, hidden_, to);
-    } else if (features_ == Number::bf16) {  // neighbours are pairs already
-      std::memcpy(to, features, row_bytes);
-    } else if (features_ == Number::f32) {
-      to_pairs(reinterpret_cast<const float*>(features), hidden_, x_planes_, plane, to);
-    } else {
-      constexpr std::int64_t kSome = 256;
-      float wide[kSome];
-      for (std::int64_t k = 0; k < hidden_; k += kSome) {
-        const std::int64_t count = std::min(kSome, hidden_ - k);
-        widen(features + size_of(k) * 2, features_, count, wide);
-        to_pairs(wide, count, x_planes_, plane, to + k / 2);
-      }
+LtfmRows::Against LtfmRows::against(const float* prompts, int selected, float scale) const {
+  Words difference(dims_);
+  prompt_difference(prompts, dims_, selected, scale, difference.floats());
+  Against made{.along = Words(hidden_)};
+  with_loops(isa_, [&](auto loops) {
+    made.start =
+        loops.product(reinterpret_cast<const F32*>(bias_.floats()), difference.floats(), dims_);
+    for (std::int64_t d = 0; d < dims_; ++d) {
+      const std::int64_t first = pairs_[size_of(d / kColumns)].first;
+      loops.row(difference.floats()[d], weight_.floats() + d * hidden_ + first, hidden_ - first,
+                made.along.floats() + first);
     }
-  }
+  });
+  return made;
+}
+
+// Rows as factors of a product, at row_step(planes_ * depth_from(0)), and what each has along.
+void LtfmRows::lay_out(const std::byte* features, std::int64_t rows, const Against& against,
+                       float* to, float* dots) const {
+  const std::int64_t plane = depth_from(0), step = row_step(planes_ * plane);
+  const std::size_t row_bytes = size_of(hidden_) * bytes_of(features_);
+  as_elements(features, features_, [&](const auto* own) {
+    with_loops(isa_, [&](auto loops) {
+      for (std::int64_t row = 0; row < rows; ++row, own += hidden_, to += step) {
+        const auto* bytes = reinterpret_cast<const std::byte*>(own);
+        for (std::size_t at = 0; at < row_bytes; at += kLineBytes)
+          __builtin_prefetch(bytes + kRowsAhead * row_bytes + at, 0, 3);
+        dots[row] = against.start + loops.product(own, against.along.floats(), hidden_);
+        if (word_ == Word::pair && features_ == Number::bf16) {  // neighbours are pairs already
+          std::memcpy(to, own, row_bytes);
+        } else if (word_ == Word::pair && features_ == Number::f32) {
+          to_pairs(reinterpret_cast<const float*>(own), hidden_, planes_, plane, to);
+        } else if (word_ == Word::pair) {
+          constexpr std::int64_t kSome = 256;
+          float wide[kSome];
+          for (std::int64_t k = 0; k < hidden_; k += kSome) {
+            const std::int64_t count = std::min(kSome, hidden_ - k);
+            loops.wide(own + k, count, wide);
+            to_pairs(wide, count, planes_, plane, to + k / 2);
+          }
+        } else {
+          loops.wide(own, hidden_, to);
+        }
+      }
+    });
+  });
 }
 
 // c[rows][kColumns] = bias + x times the pair's rows of the matrix.
 void LtfmRows::multiply(const Pair& pair, const float* x, const float* bias, std::int64_t rows,
-                        float* c) const {
+                        Later later, float* c) const {
   const bool units = word_ == Word::pair;
   const std::int64_t x_plane = depth_from(0), depth = depth_from(pair.first);
-  // With vectors a pair of panels (24 KB) and a tile's rows stay in the first cache; matrix units
-  // read both from the second as fast as they multiply, and sums had best stay in registers.
-  const std::int64_t stretch = units ? 1024 : 192;
+  // With vectors a pair of panels (24 KB) and a tile's rows stay in the first cache.
+  const std::int64_t stretch = units ? std::max<std::int64_t>(depth, 1) : 192;
   const std::int64_t step = units ? unit_step(planes_) / kPairStep : kColumns;
   std::int64_t k = 0;
   do {  // once at least: a pair of zeros leaves the bias
     const std::int64_t some = std::min(stretch, depth - k);
+    const auto lines = later.lines * some / std::max<std::int64_t>(depth, 1);
     tiles(isa_, word_,
           {.a = x + (units ? pair.first / 2 : pair.first) + k,
-           .a_step = row_step(x_planes_ * x_plane),
+           .a_step = row_step(planes_ * x_plane),
            .b = packed_.floats() + pair.begin + k * step,
            .b_step = kColumns,
            .b_panel = kPanel,
            .depth = some,
            .ahead = some * step,
+           .later = {.at = later.at, .lines = lines},
            .c = c,
            .c_step = kColumns,
            .start = k == 0 ? bias : nullptr,
-           .a_planes = x_planes_,
+           .a_planes = planes_,
            .a_plane = x_plane,
            .b_planes = planes_},
           rows);
+    later.at += lines * static_cast<std::int64_t>(kLineBytes);
     k += some;
   } while (k < depth);
 }
 
-void LtfmRows::add(const void* features, std::int64_t rows, const float* prompts, const How& how,
+void LtfmRows::add(const void* features, std::int64_t rows, const Against& against, float share,
                    float* map, Words& room) const {
-  const std::int64_t step = row_step(x_planes_ * depth_from(0)), columns = up_to(dims_, kColumns);
-  const std::int64_t most = std::min(rows, block_rows_of(step));
-  const std::int64_t wanted = columns + most * (step + kColumns + kSums);
+  const std::int64_t step = row_step(planes_ * depth_from(0));
+  const std::int64_t most =
+      std::min(rows, block_rows_of(step, word_ == Word::pair ? kTileRows : kVectorRows));
+  const std::int64_t wanted = most * (step + kColumns + kLanes + 1);
   if (room.size() < wanted) room = Words(wanted);
-  float* const difference = room.floats();
-  float* const c = difference + columns;
+  float* const c = room.floats();
   float* const sums = c + most * kColumns;
-  float* const x = sums + most * kSums;
-  prompt_difference(prompts, dims_, how.selected, how.scale, difference);
-  std::fill(difference + dims_, difference + columns, 0.0f);
+  float* const x = sums + most * kLanes;
+  float* const dots = x + most * step;
   // What follows a row up to whole units of the depth; another level may have left numbers there.
   if (word_ == Word::pair && hidden_ % (2 * kPairStep) != 0) std::fill_n(x, most * step, 0.0f);
-  const auto add_to_sums = add_columns_of(isa_);
-  const std::size_t row_bytes = size_of(hidden_) * bytes_of(features_);
+  const auto row_bytes = hidden_ * static_cast<std::int64_t>(bytes_of(features_));
+  const auto pairs = std::ssize(pairs_);
   const auto* from = static_cast<const std::byte*>(features);
   for (std::int64_t row = 0; row < rows;) {
     const std::int64_t count = std::min(most, rows - row);
-    lay_out(from, count, x);
-    from += size_of(count) * row_bytes;
-    std::fill_n(sums, count * kSums, 0.0f);
-    for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      const auto column = static_cast<std::int64_t>(i) * kColumns;
-      multiply(pairs_[i], x, bias_.floats() + column, count, c);
-      add_to_sums(c, count, difference + column, sums);
+    lay_out(from, count, against, x, dots);
+    from += count * row_bytes;
+    // The next rows come from memory while these are multiplied.
+    const std::int64_t lines =
+        std::min(most, rows - row - count) * row_bytes / static_cast<std::int64_t>(kLineBytes);
+    std::fill_n(sums, count * kLanes, 0.0f);
+    for (std::int64_t i = 0; i < pairs; ++i) {
+      const std::int64_t line = lines * i / pairs;
+      multiply(pairs_[size_of(i)], x, bias_.floats() + i * kColumns, count,
+               {.at = from + line * static_cast<std::int64_t>(kLineBytes),
+                .lines = lines * (i + 1) / pairs - line},
+               c);
+      with_loops(isa_, [&](auto loops) { loops.squares(c, count, sums); });
     }
-    for (std::int64_t i = 0; i < count; ++i, ++row) {
-      const float norm = sum_of(sums + i * kSums), dot = sum_of(sums + i * kSums + kLanes);
-      map[row] += how.share / (1.0f + std::exp(dot / std::sqrt(norm)));
-    }
+    for (std::int64_t i = 0; i < count; ++i, ++row)
+      map[row] += share / (1.0f + std::exp(dots[i] / std::sqrt(sum_of(sums + i * kLanes))));
   }
 }
 

@@ -7,13 +7,7 @@
 #include <type_traits>
 
 #include "adapters/kernels/lanes.h"
-
-#ifdef LOOKTWICE_X86
-// GCC 12 takes the undefined registers in its own AVX-512 headers for mistakes (GCC bug 105593).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-#endif
+#include "adapters/kernels/wide.h"
 
 namespace looktwice::kernels {
 namespace {
@@ -50,7 +44,17 @@ void plain_tile(const Tile& t, std::int64_t rows) {
 // Into the second cache: a matrix comes from the third, once per block of rows.
 #define LOOKTWICE_FETCH(from) _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T1)
 
-template <int kRows>
+// sum += x * b of floats or of pairs. Written out for pairs, since a function that may use their
+// instruction cannot be in-lined into one that may not.
+template <bool kPairs>
+LOOKTWICE_AVX512 inline void add_products(__m512 x, __m512 b, __m512& sum) {
+  if constexpr (kPairs)
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
+  else
+    sum = _mm512_fmadd_ps(x, b, sum);
+}
+
+template <int kRows, bool kPairs>
 LOOKTWICE_AVX512 void wide_tile(const Tile& t) {
   constexpr int kGroups = (kRows + 2) / 3;
   __m512 sums[kRows][2];
@@ -74,48 +78,8 @@ LOOKTWICE_AVX512 void wide_tile(const Tile& t) {
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       const __m512 x = _mm512_set1_ps(a[r / 3][r % 3 * step]);
-      sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
-      sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
-    }
-#pragma GCC unroll 5
-    for (int g = 0; g < kGroups; ++g) {
-      ++a[g];
-      LOOKTWICE_KEEP(a[g]);
-    }
-  }
-#pragma GCC unroll 14
-  for (int r = 0; r < kRows; ++r) {
-    _mm512_storeu_ps(t.c + r * t.c_step, sums[r][0]);
-    _mm512_storeu_ps(t.c + r * t.c_step + kPanel, sums[r][1]);
-  }
-}
-
-template <int kRows>
-LOOKTWICE_AVX512_BF16 void pair_tile(const Tile& t) {
-  constexpr int kGroups = (kRows + 2) / 3;
-  __m512 sums[kRows][2];
-#pragma GCC unroll 14
-  for (int r = 0; r < kRows; ++r) {
-    const float* from = t.start ? t.start : t.c + r * t.c_step;
-    sums[r][0] = _mm512_loadu_ps(from);
-    sums[r][1] = _mm512_loadu_ps(from + kPanel);
-  }
-  const std::int64_t step = t.a_step;
-  const float* a[kGroups];
-#pragma GCC unroll 5
-  for (int g = 0; g < kGroups; ++g) a[g] = t.a + 3 * g * step;
-  const float* b = t.b;
-  const std::int64_t b_step = t.b_step, b_panel = t.b_panel, ahead = t.ahead;
-  for (std::int64_t k = 0; k < t.depth; ++k) {
-    const auto b0 = (__m512bh)_mm512_loadu_ps(b), b1 = (__m512bh)_mm512_loadu_ps(b + b_panel);
-    LOOKTWICE_FETCH(b + ahead);
-    LOOKTWICE_FETCH(b + b_panel + ahead);
-    b += b_step;
-#pragma GCC unroll 14
-    for (int r = 0; r < kRows; ++r) {
-      const auto x = (__m512bh)_mm512_set1_ps(a[r / 3][r % 3 * step]);
-      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
-      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
+      add_products<kPairs>(x, b0, sums[r][0]);
+      add_products<kPairs>(x, b1, sums[r][1]);
     }
 #pragma GCC unroll 5
     for (int g = 0; g < kGroups; ++g) {
@@ -213,14 +177,12 @@ LOOKTWICE_AVX2_FMA void narrow_tile(const Tile& t) {
   }
 }
 
-constexpr TileOf kWide[] = {wide_tile<1>,  wide_tile<2>,  wide_tile<3>,  wide_tile<4>,
-                            wide_tile<5>,  wide_tile<6>,  wide_tile<7>,  wide_tile<8>,
-                            wide_tile<9>,  wide_tile<10>, wide_tile<11>, wide_tile<12>,
-                            wide_tile<13>, wide_tile<14>};
-constexpr TileOf kPairs[] = {pair_tile<1>,  pair_tile<2>,  pair_tile<3>,  pair_tile<4>,
-                             pair_tile<5>,  pair_tile<6>,  pair_tile<7>,  pair_tile<8>,
-                             pair_tile<9>,  pair_tile<10>, pair_tile<11>, pair_tile<12>,
-                             pair_tile<13>, pair_tile<14>};
+template <bool kPairs>
+constexpr TileOf kWide[] = {wide_tile<1, kPairs>,  wide_tile<2, kPairs>,  wide_tile<3, kPairs>,
+                            wide_tile<4, kPairs>,  wide_tile<5, kPairs>,  wide_tile<6, kPairs>,
+                            wide_tile<7, kPairs>,  wide_tile<8, kPairs>,  wide_tile<9, kPairs>,
+                            wide_tile<10, kPairs>, wide_tile<11, kPairs>, wide_tile<12, kPairs>,
+                            wide_tile<13, kPairs>, wide_tile<14, kPairs>};
 constexpr TileOf kHalves[] = {halves_tile<1>,  halves_tile<2>,  halves_tile<3>,  halves_tile<4>,
                               halves_tile<5>,  halves_tile<6>,  halves_tile<7>,  halves_tile<8>,
                               halves_tile<9>,  halves_tile<10>, halves_tile<11>, halves_tile<12>,
@@ -239,15 +201,22 @@ struct TileShapes {  // as LDTILECFG reads it
 };
 constexpr std::int64_t kRows = 16;  // of a register
 
-// What the next tiles read, into the second cache: some lines at each step of the depth.
+// What is read next, into the second cache: some lines at each step of the depth.
 struct Ahead {
-  const float* at = nullptr;
+  const char* at = nullptr;
   std::int64_t lines = 0;  // at a step
+
+  Ahead() = default;
+  Ahead(const void* from, std::int64_t all, std::int64_t steps)
+      : at(static_cast<const char*>(from)), lines(steps > 0 ? (all + steps - 1) / steps : 0) {}
+  LOOKTWICE_INLINE void step() {
+    for (std::int64_t i = 0; i < lines; ++i, at += 64) __builtin_prefetch(at, 0, 2);
+  }
 };
 
 // kTwo: rows of a second register follow.
 template <int kA, int kB, bool kTwo>
-LOOKTWICE_AMX void unit_tile(const Tile& t, Ahead& ahead) {
+LOOKTWICE_AMX void unit_tile(const Tile& t, Ahead& ahead, Ahead& later) {
   constexpr int kMost = std::max(kA, kB);
   constexpr std::int64_t kLineBytes = 64;
   const std::int64_t a_bytes = t.a_step * 4, c_bytes = t.c_step * 4;
@@ -269,8 +238,8 @@ LOOKTWICE_AMX void unit_tile(const Tile& t, Ahead& ahead) {
   }
   const float* b = t.b;
   for (std::int64_t k = 0; k < t.depth; k += kPairStep, b += unit_step(kB)) {
-    for (std::int64_t i = 0; i < ahead.lines; ++i, ahead.at += kLine)
-      __builtin_prefetch(ahead.at, 0, 2);
+    ahead.step();
+    later.step();
 #pragma GCC unroll 3
     for (int q = 0; q < kB; ++q) {
       const float* own = b + q * kUnit;
@@ -299,30 +268,50 @@ LOOKTWICE_AMX void unit_tile(const Tile& t, Ahead& ahead) {
   }
 }
 
+// A stretch of the depth for all rows before the next, so that its panels (18 KB) stay in the first
+// cache beside a tile's rows; the rows come from the second.
+template <int kA, int kB, bool kTwo>
+LOOKTWICE_AMX void unit_rows(Tile t, std::int64_t rows, Ahead& ahead, Ahead& later) {
+  constexpr std::int64_t kStretch = 9 / kB * kPairStep;
+  const std::int64_t depth = t.depth;
+  for (std::int64_t k = 0; k < depth; k += kStretch) {
+    t.depth = std::min(kStretch, depth - k);
+    Tile own = t;
+    for (std::int64_t row = 0; row < rows; row += 2 * kRows) {
+      unit_tile<kA, kB, kTwo>(own, ahead, later);
+      own.a += 2 * kRows * t.a_step;
+      own.c += 2 * kRows * t.c_step;
+    }
+    t.a += t.depth;
+    t.b += t.depth / kPairStep * unit_step(kB);
+    t.start = nullptr;
+  }
+}
+
 template <int kA, int kB>
 LOOKTWICE_AMX void unit_tiles(Tile t, std::int64_t rows) {
+  const std::int64_t steps = (rows + 2 * kRows - 1) / (2 * kRows) * (t.depth / kPairStep);
+  Ahead ahead(t.b + t.ahead, t.ahead == 0 ? 0 : t.depth / kPairStep * unit_step(kB) / kLine, steps);
+  Ahead later(t.later.at, t.later.lines, steps);
+  const std::int64_t rest = rows % (2 * kRows), whole = rows - rest;
   TileShapes shapes;
-  LOOKTWICE_WRITTEN(&shapes);
-  _tile_loadconfig(&shapes);
-  Ahead ahead{.at = t.b + t.ahead};
-  if (t.ahead != 0) {
-    const std::int64_t times = (rows + 2 * kRows - 1) / (2 * kRows);
-    ahead.lines = (2 * kPairStep * t.b_planes + times - 1) / times;
+  if (whole > 0) {
+    LOOKTWICE_WRITTEN(&shapes);
+    _tile_loadconfig(&shapes);
+    unit_rows<kA, kB, true>(t, whole, ahead, later);
+    t.a += whole * t.a_step;
+    t.c += whole * t.c_step;
   }
-  for (; rows >= 2 * kRows; rows -= 2 * kRows) {
-    unit_tile<kA, kB, true>(t, ahead);
-    t.a += 2 * kRows * t.a_step;
-    t.c += 2 * kRows * t.c_step;
-  }
-  if (rows > 0) {
-    const bool two = rows > kRows;
+  if (rest > 0) {
+    const bool two = rest > kRows;
     // Registers of the last rows: sums of both panels, factors.
     const int last[] = {two ? 2 : 0, two ? 3 : 1, two ? 5 : 4};
     for (const int part : last)
-      shapes.rows[part] = static_cast<std::uint8_t>((rows - 1) % kRows + 1);
+      shapes.rows[part] = static_cast<std::uint8_t>((rest - 1) % kRows + 1);
     LOOKTWICE_WRITTEN(&shapes);
     _tile_loadconfig(&shapes);
-    two ? unit_tile<kA, kB, true>(t, ahead) : unit_tile<kA, kB, false>(t, ahead);
+    two ? unit_rows<kA, kB, true>(t, rest, ahead, later)
+        : unit_rows<kA, kB, false>(t, rest, ahead, later);
   }
   _tile_release();
 }
@@ -333,21 +322,6 @@ void unit_tiles(const Tile& t, std::int64_t rows) {
                             {unit_tiles<2, 1>, unit_tiles<2, 2>, unit_tiles<2, 3>},
                             {unit_tiles<3, 1>, unit_tiles<3, 2>, unit_tiles<3, 3>}};
   kOf[t.a_planes - 1][t.b_planes - 1](t, rows);
-}
-
-// What is there of sixteen numbers, zeros behind.
-__mmask16 mask_of(std::int64_t count) {
-  return static_cast<__mmask16>(count >= kPanel ? 0xFFFF : count <= 0 ? 0 : (1U << count) - 1);
-}
-LOOKTWICE_AVX512 inline __m512 some(const F32* x, std::int64_t count) {
-  return _mm512_maskz_loadu_ps(mask_of(count), x);
-}
-LOOKTWICE_AVX512 inline __m512 some(const Bf16* x, std::int64_t count) {
-  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask_of(count), x));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-LOOKTWICE_AVX512 inline __m512 some(const F16* x, std::int64_t count) {
-  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask_of(count), x));
 }
 
 // Planes of sixteen numbers and the sixteen behind them: pairs of neighbours.
@@ -476,16 +450,6 @@ void pack_floats_plain(const Element* x, std::int64_t x_step, std::int64_t colum
       to[k * kPanel + column] = column < columns ? float_of(x[column * x_step + k]) : 0;
 }
 
-// of: given x with the type of its elements.
-void as_elements(const void* x, Number number, const auto& of) {
-  if (number == Number::f32)
-    of(static_cast<const F32*>(x));
-  else if (number == Number::bf16)
-    of(static_cast<const Bf16*>(x));
-  else
-    of(static_cast<const F16*>(x));
-}
-
 }  // namespace
 
 void Words::Free::operator()(float* words) const {
@@ -510,12 +474,14 @@ void tiles(Isa isa, Word word, Tile tile, std::int64_t rows) {
   if (isa == Isa::amx && word == Word::pair) return unit_tiles(tile, rows);
   if (isa != Isa::plain) {
     const TileOf* of = isa == Isa::avx2       ? kNarrow
-                       : word == Word::one    ? kWide
+                       : word == Word::one    ? kWide<false>
                        : word == Word::halves ? kHalves
-                                              : kPairs;
-    const std::int64_t most = isa == Isa::avx2 ? std::ssize(kNarrow) : std::ssize(kWide);
+                                              : kWide<true>;
+    const std::int64_t most = isa == Isa::avx2 ? std::ssize(kNarrow) : std::ssize(kHalves);
     // Tiles of like height: one of 14 rows and one of 1 would cost almost two of 14.
-    for (std::int64_t left = rows, count = (rows + most - 1) / most; count > 0; --count) {
+    std::int64_t left = rows, count = (rows + most - 1) / most;
+    for (Ahead later(tile.later.at, tile.later.lines, count); count > 0; --count) {
+      later.step();
       const std::int64_t own = (left + count - 1) / count;
       of[own - 1](tile);
       tile.a += own * tile.a_step;

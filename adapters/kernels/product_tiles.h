@@ -13,6 +13,7 @@
 // Datatype For Higher-Precision Computations.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -22,6 +23,8 @@
 namespace looktwice::kernels {
 
 inline constexpr std::int64_t kPanel = 16, kColumns = 2 * kPanel;
+// Rows of a tile of vectors at most.
+inline constexpr std::int64_t kVectorRows = 14;
 
 // What four bytes of a row or a panel hold: one float; two neighbours of a row as bf16; or two
 // fp16, in rows twice the same, in panels two columns, whose sums of 64 products are fp16, too.
@@ -48,6 +51,12 @@ class Words {
 // lines, so that the rows of a tile do not share the same places of the cache.
 std::int64_t row_step(std::int64_t size);
 
+// Cache lines that will be read after a product: asked for while it is made.
+struct Later {
+  const std::byte* at = nullptr;
+  std::int64_t lines = 0;
+};
+
 // One tile of a product of what lies in memory as rows (a) and as panels of sixteen columns (b).
 struct Tile {
   const float* a = nullptr;
@@ -56,6 +65,7 @@ struct Tile {
   std::int64_t b_step = kPanel, b_panel = 0;  // words from depth to depth, from panel to panel
   std::int64_t depth = 0;                     // words
   std::int64_t ahead = 0;                     // words from b to what the next tiles read as b
+  Later later = {};
   float* c = nullptr;
   std::int64_t c_step = 0;
   const float* start = nullptr;  // what the sums begin with, one per column; nullptr: with c

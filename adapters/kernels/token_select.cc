@@ -11,11 +11,7 @@
 #include "adapters/kernels/device.h"
 #include "adapters/kernels/isa.h"
 #include "adapters/kernels/lanes.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define LOOKTWICE_WIDE __attribute__((target("avx512f,avx2,fma")))
-#endif
+#include "adapters/kernels/wide.h"
 
 namespace looktwice::kernels {
 namespace {
@@ -85,23 +81,12 @@ struct Portable {
   }
 };
 
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
 
 // The same loops with vectors of sixteen and multiplications and additions in one.
 struct Wide {
-  LOOKTWICE_WIDE static __m512 loaded(const F32* from) { return _mm512_loadu_ps(from); }
-  LOOKTWICE_WIDE static __m512 loaded(const Bf16* from) {
-    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-    return _mm512_castsi512_ps(
-        _mm512_maskz_slli_epi32(0xFFFF, _mm512_maskz_cvtepu16_epi32(0xFFFF, bits), 16));
-  }
-  LOOKTWICE_WIDE static __m512 loaded(const F16* from) {
-    return _mm512_maskz_cvtph_ps(0xFFFF,
-                                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-  }
-
   template <class Element>
-  LOOKTWICE_WIDE static void add_row(int dims, float weight, const Element* from, float* sum) {
+  LOOKTWICE_AVX512 static void add_row(int dims, float weight, const Element* from, float* sum) {
     const int whole = dims / kLanes * kLanes;
     const __m512 by = _mm512_set1_ps(weight);
     for (int d = 0; d < whole; d += kLanes)
@@ -110,8 +95,8 @@ struct Wide {
   }
 
   template <class Element>
-  LOOKTWICE_WIDE static void products(int dims, const Element* token, const float* query,
-                                      float* product) {
+  LOOKTWICE_AVX512 static void products(int dims, const Element* token, const float* query,
+                                        float* product) {
     const int whole = dims / kLanes * kLanes;
     __m512 sums[kWindows];
     for (int window = 0; window < kWindows; ++window) sums[window] = _mm512_setzero_ps();
@@ -131,8 +116,8 @@ struct Wide {
   }
 
   template <class Element>
-  LOOKTWICE_WIDE static void add_block(int dims, int count, const Element* block,
-                                       const float (&weight)[kWindows][kBlock], float* sums) {
+  LOOKTWICE_AVX512 static void add_block(int dims, int count, const Element* block,
+                                         const float (&weight)[kWindows][kBlock], float* sums) {
     const int whole = dims / kLanes * kLanes;
     for (int d = 0; d < whole; d += kLanes) {
       __m512 own[kWindows];
@@ -240,29 +225,29 @@ void attend_tile_plain(const TokenSelect& shape, const Element* features, const 
   attend_tile<Portable>(shape, features, query, token);
 }
 
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
 template <class Element>
-LOOKTWICE_WIDE void pool_tile_wide(const TokenSelect& shape, const Element* features,
-                                   const float* map, float* query, float* pooled) {
+LOOKTWICE_AVX512 void pool_tile_wide(const TokenSelect& shape, const Element* features,
+                                     const float* map, float* query, float* pooled) {
   pool_tile<Wide>(shape, features, map, query, pooled);
 }
 template <class Element>
-LOOKTWICE_WIDE void attend_tile_wide(const TokenSelect& shape, const Element* features,
-                                     const float* query, float* token) {
+LOOKTWICE_AVX512 void attend_tile_wide(const TokenSelect& shape, const Element* features,
+                                       const float* query, float* token) {
   attend_tile<Wide>(shape, features, query, token);
 }
 #endif
 
 template <class Element>
 auto pool_of(Isa isa) {
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
   if (isa >= Isa::avx512) return pool_tile_wide<Element>;
 #endif
   return isa == Isa::plain ? pool_tile_plain<Element> : pool_tile_avx2<Element>;
 }
 template <class Element>
 auto attend_of(Isa isa) {
-#if defined(__x86_64__)
+#ifdef LOOKTWICE_X86
   if (isa >= Isa::avx512) return attend_tile_wide<Element>;
 #endif
   return isa == Isa::plain ? attend_tile_plain<Element> : attend_tile_avx2<Element>;

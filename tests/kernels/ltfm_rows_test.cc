@@ -22,15 +22,14 @@ std::vector<float> map_by(Isa isa, const LtfmFusedCase& own, const LtfmFusedProb
     const LtfmRows rows(problem.weights[at].data(), shape.number,
                         own.bias ? problem.biases[at].data() : nullptr, shape.dims, shape.hidden,
                         shape.number, isa);
+    const LtfmRows::Against against =
+        rows.against(problem.prompts.data() + 2 * std::ptrdiff_t{level} * shape.dims,
+                     shape.selected, shape.scale);
     for (std::size_t first = 0; first < problem.rows; first += rows_at_once) {
       const std::size_t count = std::min(rows_at_once, problem.rows - first);
       const std::size_t row_bytes = static_cast<std::size_t>(shape.hidden) * bytes_of(shape.number);
       rows.add(problem.features[at].data() + first * row_bytes, static_cast<std::int64_t>(count),
-               problem.prompts.data() + 2 * std::ptrdiff_t{level} * shape.dims,
-               {.selected = shape.selected,
-                .scale = shape.scale,
-                .share = 1.0f / static_cast<float>(shape.levels)},
-               map.data() + first, room);
+               against, 1.0f / static_cast<float>(shape.levels), map.data() + first, room);
     }
   }
   return map;
@@ -94,13 +93,39 @@ TEST(LtfmRows, ZerosAtTheLeftCostNothingAndChangeNothing) {
   }
 }
 
+// Weights of all 24 bits, as a turned matrix has them, and as many columns as the model: what the
+// planes of matrix units leave out must not be seen.
+TEST(LtfmRows, WeightsInFewerBitsHardlyMoveTheMap) {
+  constexpr std::int64_t kRows = 96, kDims = 512, kHidden = 1152;
+  RandomNumbers random(11);
+  const std::vector<float> weight = random.floats(kDims * kHidden),
+                           prompts = random.floats(2 * kDims);
+  for (const Number number : {Number::f32, Number::f16, Number::bf16}) {
+    const std::vector<std::byte> features = random.stored(kRows * kHidden, number);
+    const auto map_of = [&](Isa isa) {
+      const LtfmRows rows(weight.data(), Number::f32, nullptr, kDims, kHidden, number, isa);
+      std::vector<float> map(kRows);
+      Words room;
+      rows.add(features.data(), kRows, rows.against(prompts.data()), 1, map.data(), room);
+      return map;
+    };
+    const std::vector<float> expected = map_of(Isa::plain);
+    for (const Isa isa : isas_here()) {
+      const std::vector<float> map = map_of(isa);
+      const float bound = isa == Isa::amx && number == Number::bf16 ? 1e-4f : 1e-6f;
+      for (std::size_t i = 0; i < map.size(); ++i)
+        ASSERT_NEAR(map[i], expected[i], bound) << name_of(isa) << " " << name_of(number);
+    }
+  }
+}
+
 TEST(LtfmRows, AFeatureOfZerosHasNoDirection) {
   const std::vector<float> features = {0, 0}, weight = {1, 0, 0, 1}, prompts = {1, 0, 0, 1};
   Words room;
   for (const Isa isa : isas_here()) {
     float map = 0;
-    LtfmRows(weight.data(), Number::f32, nullptr, 2, 2, Number::f32, isa)
-        .add(features.data(), 1, prompts.data(), {}, &map, room);
+    const LtfmRows rows(weight.data(), Number::f32, nullptr, 2, 2, Number::f32, isa);
+    rows.add(features.data(), 1, rows.against(prompts.data()), 1, &map, room);
     EXPECT_TRUE(std::isnan(map)) << name_of(isa);
   }
 }
