@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "adapters/imaging/codec.h"
+#include "adapters/kernels/isa.h"
 #include "harness/cli/command.h"
 #include "harness/cli/formats.h"
 #include "harness/cli/print.h"
@@ -176,6 +177,7 @@ class Profiling {
     profile.options["batch_size"] = options_.run.batch_size;
     profile.options["threads"] = std::to_string(threads_);
     profile.options["warmup"] = std::to_string(options_.warm_up);
+    profile.machine.about["vector_code"] = kernels::name_of(kernels::best_isa());
     profile.most_others = options_.most_others;
     for (const run::Task& task : tasks_)
       profile.tasks.push_back(task.full_name() + ": " + std::to_string(task.samples.size()) +

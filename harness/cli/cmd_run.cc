@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "adapters/imaging/codec.h"
+#include "adapters/kernels/isa.h"
 #include "harness/cli/command.h"
 #include "harness/cli/print.h"
 #include "harness/cli/progress.h"
@@ -26,6 +27,7 @@ std::map<std::string, std::string> host_facts(int threads) {
   ::uname(&system);
   return {{"system", std::string(system.sysname) + " " + system.release},
           {"machine", system.machine},
+          {"vector_code", kernels::name_of(kernels::best_isa())},  // decides how sums are rounded
           {"threads", std::to_string(threads)}};
 }
 

@@ -29,7 +29,7 @@ struct Manifest {
   std::map<std::string, std::string> model_args_asked = {}, model_args_used = {}, model_facts = {};
   std::map<std::string, std::string> options_asked = {}, options_used = {};
   std::vector<TaskManifest> tasks = {};
-  std::map<std::string, std::string> host = {};  // system, processor, threads, locale
+  std::map<std::string, std::string> host = {};  // system, machine, vector_code, threads
   std::string started = {}, finished = {};       // UTC, RFC 3339; finished empty: not yet
   // Who judged the answers, by id: model, its options and facts, prompt, decoding.
   std::map<std::string, std::map<std::string, std::string>> judges = {};

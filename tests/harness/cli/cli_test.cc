@@ -174,7 +174,9 @@ TEST(Cli, ALimitMarksTheRunPartialAndKeepsItOffLeaderboards) {
   const store::Summary summary = store::read_summary(unit().run("limited") / "summary.json");
   EXPECT_TRUE(summary.tasks[0].partial);
   EXPECT_EQ(summary.tasks[0].counts.samples, 10);
-  EXPECT_TRUE(store::read_manifest(unit().run("limited") / "run.json").partial);
+  const store::Manifest manifest = store::read_manifest(unit().run("limited") / "run.json");
+  EXPECT_TRUE(manifest.partial);
+  EXPECT_FALSE(manifest.host.at("vector_code").empty());
 }
 
 TEST(Cli, AnotherRunInTheSameFolderIsRefusedWithWhatDiffers) {
