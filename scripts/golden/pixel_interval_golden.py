@@ -133,8 +133,10 @@ def rates(counts):
 def spread_of(estimate, without, anomalous):
     """The jackknife's on the logit scale, and carried back. without[i]: the value without image i."""
     without = np.log(without / (1 - without))
-    spread = Spread(*((np.sum(c) - 1) * without[c] for c in (anomalous, ~anomalous)))
-    return spread.variance * (estimate * (1 - estimate))**2, spread.degrees()
+    groups = [without[c] for c in (anomalous, ~anomalous)]
+    spread = Spread(*((len(g) - 1) * g for g in groups))
+    moved = np.concatenate([(len(g) - 1) / len(g) * (g.mean() - g) for g in groups])
+    return spread.variance * (estimate * (1 - estimate))**2, spread.degrees(), np.sum(moved**3) / np.sum(moved**2)**1.5
 
 
 def without_one(anomalous, i):
@@ -146,12 +148,14 @@ def without_one(anomalous, i):
     return weights
 
 
-def interval(value, bias, variance, degrees):
+def interval(value, bias, variance, degrees, skewness=0):
+    """The ends are moved by half of what the skewness asks for (Johnson 1978)."""
     bias = max(0, bias)
     quantile, middle = stats.t.ppf(TAIL, degrees), value - bias / 2
+    moved = skewness / 2 * (2 * stats.norm.ppf(TAIL)**2 + 1) / 6
     deviation = math.sqrt(variance)
-    return (expit(logit(value - bias) - quantile * deviation / (middle * (1 - middle))),
-            expit(logit(value) + quantile * deviation / (value * (1 - value))))
+    return (expit(logit(value - bias) - max(1, quantile - moved) * deviation / (middle * (1 - middle))),
+            expit(logit(value) + max(1, quantile + moved) * deviation / (value * (1 - value))))
 
 
 def single(k, run):
@@ -199,11 +203,11 @@ def single(k, run):
     for v, name in enumerate(names):
         if name == "f1_there":
             continue
-        variance, degrees = spread_of(estimate[v], without[:, v], anomalous)
+        variance, degrees, skewness = spread_of(estimate[v], without[:, v], anomalous)
         bias = 0
         if name in CURVES:
             bias = drawn[:, v].mean() - (drawn[:, 4].mean() if name == "pixel_f1_max" else estimate[v])
-        low, high = interval(values[v], bias, variance, degrees)
+        low, high = interval(values[v], bias, variance, degrees, skewness)
         found[name] = {"value": values[v], "bias": bias, "variance": variance, "degrees": degrees, "low": low, "high": high,
                        "widening": variance / drawn[:, v].var(ddof=1), "replicates": values[v] + drawn[:, v] - estimate[v]}
     return found
