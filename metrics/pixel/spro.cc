@@ -201,7 +201,7 @@ class Spro final : public Metric {
       of_images.add(images_.id(i), images_.stratum(i));
     for (const Picture& one : pictures_) of_pictures.add(one.id, one.stratum);
     const ImageDraws::Drawn drawn = of_images.drawn(), pictures = of_pictures.drawn();
-    // Each kind's pictures and the normal ones, as Reranking wants them, and where they are drawn.
+    // Each kind's pictures and the normal ones, as Reranking wants them, in the order of drawing.
     std::vector<Reranking> rankings;
     for (std::size_t k = 0; k < kKindCount; ++k) {
       KindScores kind;
@@ -213,33 +213,44 @@ class Spro final : public Metric {
       }
       rankings.emplace_back(kind.scores, kind.positive);
     }
-    const auto results =
-        resampled(drawn, values.size(), options_,
-                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                    std::array<std::vector<double>, kKindCount> of_kinds;
-                    std::size_t first = 0;
-                    for (std::size_t k = 0; k < kKindCount; ++k) {
-                      std::vector<std::uint32_t> own(counts.size(), 0), ranked;
-                      const std::size_t normals = counts.size() - drawn.strata[kNormals];
-                      for (std::size_t i = 0; i < counts.size(); ++i) {
-                        if (i < normals && (i < first || i >= first + drawn.strata[k])) continue;
-                        own[i] = counts[i];
-                        ranked.push_back(counts[i]);
-                      }
-                      first += drawn.strata[k];
-                      of_kinds[k].resize(images_.values());
-                      images_.curve_values(images_.sums(drawn.order, own), {}, of_kinds[k]);
-                      of_kinds[k].erase(of_kinds[k].begin(), of_kinds[k].begin() + kCurveOverlaps);
-                      const bool both = rankings[k].strata()[0] > 0 && rankings[k].strata()[1] > 0;
-                      of_kinds[k].push_back(both ? rankings[k].values(ranked).auroc
-                                                 : std::numeric_limits<double>::quiet_NaN());
-                    }
-                    for (std::size_t v = 0; v < of_kinds[0].size(); ++v) {
-                      out[3 * v] = (of_kinds[0][v] + of_kinds[1][v]) / 2;
-                      out[3 * v + 1] = of_kinds[0][v];
-                      out[3 * v + 2] = of_kinds[1][v];
-                    }
-                  });
+    struct OfKind {
+      PixelImages::Sums curve = {};
+      std::vector<std::uint32_t> counts = {};  // for the ranking
+    };
+    using Kinds = std::array<OfKind, kKindCount>;
+    Kinds zero;
+    for (std::size_t k = 0; k < kKindCount; ++k)
+      zero[k] = {images_.zero(),
+                 std::vector<std::uint32_t>(drawn.strata[k] + drawn.strata[kNormals], 0)};
+    const std::size_t normals = drawn.order.size() - drawn.strata[kNormals];  // the first's place
+    const auto results = resampled_sums(
+        drawn, values.size(), options_, zero,
+        [&](Kinds& sums, std::size_t place, std::int64_t times) {
+          const std::size_t stratum = drawn.stratum_of(place);
+          for (std::size_t k = 0, first = 0; k < kKindCount; first += drawn.strata[k], ++k) {
+            if (stratum != k && stratum != kNormals) continue;
+            images_.add(sums[k].curve, drawn.order[place], times);
+            const std::size_t own =
+                stratum == k ? place - first : drawn.strata[k] + place - normals;
+            sums[k].counts[own] += static_cast<std::uint32_t>(times);
+          }
+        },
+        [&](const Kinds& sums, std::span<double> out) {
+          std::array<std::vector<double>, kKindCount> of_kinds;
+          for (std::size_t k = 0; k < kKindCount; ++k) {
+            of_kinds[k].resize(images_.values());
+            images_.curve_values(sums[k].curve, {}, of_kinds[k]);
+            of_kinds[k].erase(of_kinds[k].begin(), of_kinds[k].begin() + kCurveOverlaps);
+            const bool both = rankings[k].strata()[0] > 0 && rankings[k].strata()[1] > 0;
+            of_kinds[k].push_back(both ? rankings[k].values(sums[k].counts).auroc
+                                       : std::numeric_limits<double>::quiet_NaN());
+          }
+          for (std::size_t v = 0; v < of_kinds[0].size(); ++v) {
+            out[3 * v] = (of_kinds[0][v] + of_kinds[1][v]) / 2;
+            out[3 * v + 1] = of_kinds[0][v];
+            out[3 * v + 2] = of_kinds[1][v];
+          }
+        });
     for (std::size_t v = 0; v < values.size(); ++v)
       add_interval(values[v], results[v], drawn, options_);
   }
