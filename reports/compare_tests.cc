@@ -20,7 +20,9 @@ using metrics::PairedTest;
 using Sample = PairedTask::Sample;
 
 // What of a sample a metric looks at.
-enum class Reads { scores, decisions, threshold, values, replicates, nothing };
+enum class Reads { scores, kinds, decisions, threshold, values, replicates, nothing };
+
+const std::vector<std::string> kKinds = {"structural", "logical"};
 
 bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
@@ -28,7 +30,9 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> names
 
 Reads reads(const std::string& metric) {
   if (metric == "generated_image_accuracy") return Reads::values;
-  if (metric.starts_with("joint_") || metric == "auroc_of_kinds") return Reads::nothing;
+  if (metric.starts_with("joint_")) return Reads::nothing;
+  if (is_one_of(metric, {"auroc_of_kinds", "map_max_auroc"})) return Reads::kinds;
+  if (metric.starts_with("map_max_auroc_")) return Reads::scores;
   if (is_of_pixels(metric)) return Reads::replicates;
   if (metric.starts_with("auroc") || is_one_of(metric, {"average_precision", "f1_max"}))
     return Reads::scores;
@@ -50,7 +54,21 @@ const store::Row* row_of(const store::Summary& summary, const std::string& task,
 
 // "structural" of "auroc_structural": anomalies of that kind against all normal samples.
 std::string kind_of(const std::string& metric) {
-  return metric.starts_with("auroc_") ? metric.substr(6) : "";
+  for (const std::string& kind : kKinds)
+    if (metric == "auroc_" + kind || metric == "map_max_auroc_" + kind) return kind;
+  return {};
+}
+
+// Of all defects whose kind is `kind`, as the data set calls them: "structural_anomalies".
+bool is_of(const Outcome& outcome, const std::string& kind) {
+  return outcome.anomalous == true && outcome.defect.starts_with(kind);
+}
+
+// What a metric ranks samples by: the answer's score, or the maximum of the map.
+std::optional<double> ranked_by(const std::string& metric, const Mark& mark) {
+  if (!metric.starts_with(kMapMaximum)) return mark.score;
+  const auto found = mark.values.find(kMapMaximum);
+  return found == mark.values.end() ? std::optional<double>() : found->second;
 }
 
 // A metric's outcome over some samples: a test, or what values there are and why there is no test.
@@ -164,7 +182,10 @@ class TaskComparer {
       macro.left_out = left_out;
       if (classes.empty()) {
         fill(macro, {.reason = missing});
-        if (is_untested()) fill(macro, untested("macro", missing));
+        const bool any_value =
+            std::any_of(rows.begin(), rows.end(),
+                        [](const Comparison::Row& one) { return one.first.has_value(); });
+        if (any_value) fill(macro, untested("macro", missing));
       } else {
         fill(macro, {.test = metrics::mean_of_tests(classes, options_.level)});
         if (macro.test.empty()) macro.reason = "a class has too few samples for an interval";
@@ -224,10 +245,12 @@ class TaskComparer {
   const Mark* second_mark(std::size_t i) const { return mark(task_.samples[i].second); }
 
   bool is_usable(const Mark& one, const Outcome& outcome) const {
+    const std::optional<double> score = ranked_by(metric_, one);
     switch (reads(metric_)) {
       case Reads::scores:
+      case Reads::kinds:
       case Reads::threshold:
-        return one.score && std::isfinite(*one.score) && outcome.anomalous;
+        return score && std::isfinite(*score) && outcome.anomalous;
       case Reads::decisions:
         return one.decision && outcome.anomalous;
       case Reads::values:
@@ -240,11 +263,15 @@ class TaskComparer {
   }
 
   std::vector<std::size_t> of_kind(std::vector<std::size_t> members) const {
-    const std::string kind = kind_of(metric_);
-    if (!kind.empty())
+    std::vector<std::string> kinds;
+    if (reads(metric_) == Reads::kinds) kinds = kKinds;
+    if (const std::string kind = kind_of(metric_); !kind.empty()) kinds = {kind};
+    if (!kinds.empty())
       std::erase_if(members, [&](std::size_t i) {
         const Outcome& outcome = task_.samples[i].first;
-        return outcome.anomalous.value_or(true) && !outcome.defect.starts_with(kind);
+        return outcome.anomalous != false &&
+               std::none_of(kinds.begin(), kinds.end(),
+                            [&](const std::string& kind) { return is_of(outcome, kind); });
       });
     return members;
   }
@@ -261,10 +288,7 @@ class TaskComparer {
 
   Result result_of(const std::string& group, const std::vector<std::size_t>& used) {
     if (reads(metric_) == Reads::nothing)
-      return untested(group, is_of_pixels(metric_)
-                                 ? "no test: not drawn anew, since all categories share the "
-                                   "threshold"
-                                 : "no test: a mean of AUROCs that share their normal samples");
+      return untested(group, "no test: not drawn anew, since all categories share the threshold");
     if (reads(metric_) == Reads::replicates) return drawn(group);
     if (used.empty() && is_of_pixels(metric_))
       return untested(group, "no test: a run has no value per sample; `looktwice score` adds it");
@@ -274,6 +298,9 @@ class TaskComparer {
       case Reads::scores:
         result = ranking(group, used);
         break;
+      case Reads::kinds:
+        result = kinds(used);
+        break;
       case Reads::decisions:
       case Reads::threshold:
         result = decisions(group, used);
@@ -282,10 +309,6 @@ class TaskComparer {
         result = means(used);
     }
     return checked(group, used, std::move(result));
-  }
-
-  bool is_untested() const {
-    return reads(metric_) == Reads::nothing || reads(metric_) == Reads::replicates;
   }
 
   using DrawnValues = std::map<std::pair<std::string, std::string>, store::Replicates>;
@@ -372,15 +395,15 @@ class TaskComparer {
     std::vector<double> a, b;
     std::vector<std::uint8_t> positive;
     for (const std::size_t i : used) {
-      a.push_back(*second_mark(i)->score);
-      b.push_back(*first_mark(i)->score);
+      a.push_back(*ranked_by(metric_, *second_mark(i)));
+      b.push_back(*ranked_by(metric_, *first_mark(i)));
       positive.push_back(*task_.samples[i].first.anomalous);
     }
     const auto anomalous = std::count(positive.begin(), positive.end(), 1);
     if (anomalous == 0) return {.reason = "only normal samples: nothing to rank"};
     if (anomalous == std::ssize(positive))
       return {.reason = "only anomalous samples: nothing to rank"};
-    if (metric_.starts_with("auroc"))
+    if (metric_.find("auroc") != std::string::npos)
       return {.test = metrics::auroc_test(a, b, positive, drawing(used), options_.level)};
     std::vector<PairedTest>& both = ranking_[group];
     if (both.empty()) both = metrics::ranking_tests(a, b, positive, drawing(used), options_.level);
@@ -388,6 +411,23 @@ class TaskComparer {
     Result result{.test = both[metric_ == "average_precision" ? 0 : 1]};
     if (!result.test->interval) result.reason = "one sample of a class: no interval";
     return result;
+  }
+
+  // Both kinds of anomaly, each against all normal samples.
+  Result kinds(const std::vector<std::size_t>& used) const {
+    std::vector<double> a, b;
+    std::vector<int> kind;
+    for (const std::size_t i : used) {
+      a.push_back(*ranked_by(metric_, *second_mark(i)));
+      b.push_back(*ranked_by(metric_, *first_mark(i)));
+      kind.push_back(-1);
+      for (std::size_t k = 0; k < kKinds.size(); ++k)
+        if (is_of(task_.samples[i].first, kKinds[k])) kind.back() = static_cast<int>(k);
+    }
+    const auto test = metrics::kinds_test(a, b, kind, static_cast<int>(kKinds.size()),
+                                          drawing(used), options_.level);
+    if (!test) return {.reason = "a kind of anomaly or the normal samples are missing"};
+    return {.test = test};
   }
 
   double threshold(const store::Summary& summary, const std::string& task,

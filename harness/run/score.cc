@@ -100,10 +100,13 @@ std::vector<MetricEntry> pixel_families(const std::vector<std::string>& names) {
   return families;
 }
 
-// Values of single samples that a pixel metric has, where the plan shows that metric.
+// Values of single samples that a pixel metric has, where the plan shows that metric or one that is
+// made of them: "map_max" of "map_max_auroc".
 void keep_values(std::vector<Marked>& marked, const metrics::Metric& metric, const Plan& plan) {
   for (const auto& [name, values] : metric.by_sample()) {
-    if (std::ranges::find(plan.pixel_metrics, name) == plan.pixel_metrics.end()) continue;
+    if (std::ranges::none_of(plan.pixel_metrics,
+                             [&](const std::string& shown) { return shown.starts_with(name); }))
+      continue;
     for (Marked& one : marked) {
       const auto found = values.find(one.outcome.sample);
       if (found == values.end()) continue;
