@@ -1,6 +1,7 @@
 #include "reports/compare_tests.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -33,7 +34,8 @@ Reads reads(const std::string& metric) {
   if (metric.starts_with("joint_")) return Reads::nothing;
   if (is_one_of(metric, {"auroc_of_kinds", "map_max_auroc"})) return Reads::kinds;
   if (metric.starts_with("map_max_auroc_")) return Reads::scores;
-  if (is_of_pixels(metric)) return Reads::replicates;
+  if (is_of_pixels(metric) || is_one_of(metric, {"auroc_mvtec", "average_precision_trapezoid"}))
+    return Reads::replicates;
   if (metric.starts_with("auroc") || is_one_of(metric, {"average_precision", "f1_max"}))
     return Reads::scores;
   if (is_one_of(metric, {"accuracy", "precision", "recall", "f1"})) return Reads::decisions;
@@ -311,9 +313,9 @@ class TaskComparer {
     return checked(group, used, std::move(result));
   }
 
-  using DrawnValues = std::map<std::pair<std::string, std::string>, store::Replicates>;
+  using DrawnValues = std::map<std::array<std::string, 3>, store::Replicates>;
 
-  // By metric and group. A run that was scored before there were replicates has none.
+  // By scorer, metric and group. A run that was scored before there were replicates has none.
   static void read_replicates(const RunView& run, const std::string& task, DrawnValues& drawn) {
     const std::filesystem::path file = run.folder / "replicates.jsonl";
     if (run.folder.empty() || !std::filesystem::exists(file)) return;
@@ -321,7 +323,7 @@ class TaskComparer {
                            [&](std::string_view object, std::uint64_t, std::uint64_t) {
                              store::Replicates one = store::replicates_of(object);
                              if (one.task != task) return;
-                             const std::pair key(one.metric, one.group);
+                             const std::array key{one.scorer, one.metric, one.group};
                              drawn.insert_or_assign(key, std::move(one));
                            });
   }
@@ -335,7 +337,7 @@ class TaskComparer {
     const store::Replicates* found[2] = {};
     for (std::size_t r = 0; r < 2; ++r) {
       if (!rows[r] || !rows[r]->value) return untested(group, "neither run has one");
-      const auto at = values[r]->find({metric_, group});
+      const auto at = values[r]->find({scorer_, metric_, group});
       if (at == values[r]->end())
         return untested(group, "no test: " + (!rows[r]->no_interval.empty()
                                                   ? rows[r]->no_interval
@@ -347,7 +349,7 @@ class TaskComparer {
                                    " is of another scoring; `looktwice score` makes it again");
     }
     const store::Replicates &a = *found[0], &b = *found[1];
-    if (a.tag != b.tag) return untested(group, "no test: the runs have maps of different images");
+    if (a.tag != b.tag) return untested(group, "no test: the values are of different images");
     if (a.seed != b.seed || a.deviations.size() != b.deviations.size() || a.deviations.size() < 2)
       return untested(group,
                       "no test: images were drawn with different seeds or another number of "
@@ -400,9 +402,13 @@ class TaskComparer {
       positive.push_back(*task_.samples[i].first.anomalous);
     }
     const auto anomalous = std::count(positive.begin(), positive.end(), 1);
-    if (anomalous == 0) return {.reason = "only normal samples: nothing to rank"};
-    if (anomalous == std::ssize(positive))
-      return {.reason = "only anomalous samples: nothing to rank"};
+    if (anomalous == 0 || anomalous == std::ssize(positive)) {
+      const std::string why = std::string("only ") + (anomalous == 0 ? "normal" : "anomalous") +
+                              " samples: nothing to rank";
+      Result result = untested(group, why);  // auroc_adaclip has a value all the same
+      result.reason = why;
+      return result;
+    }
     if (metric_.find("auroc") != std::string::npos)
       return {.test = metrics::auroc_test(a, b, positive, drawing(used), options_.level)};
     std::vector<PairedTest>& both = ranking_[group];

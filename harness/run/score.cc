@@ -49,8 +49,31 @@ void add_rows(std::vector<store::Row>& rows, const MetricEntry& family,
   }
 }
 
-void add_image_rows(std::vector<store::Row>& rows, const Task& task,
-                    const std::vector<Marked>& marked, const Plan& plan,
+// Replicates of the values that the plan shows, but for means: those are made of these.
+void add_replicates(std::vector<store::Replicates>& replicates, const MetricEntry& family,
+                    const std::vector<std::string>& names, const std::string& task,
+                    const std::string& scorer, const std::string& group,
+                    const std::vector<Value>& values) {
+  for (std::size_t i = 0; i < family.gives.size(); ++i) {
+    const Value& value = values[i];
+    if (!value.value || !value.drawing || !wanted(names, family.gives[i])) continue;
+    store::Replicates one{.task = task,
+                          .scorer = scorer,
+                          .metric = family.gives[i].name,
+                          .group = group,
+                          .value = *value.value,
+                          .seed = value.drawing->seed,
+                          .tag = value.drawing->tag,
+                          .widening = value.drawing->widening,
+                          .degrees = value.drawing->degrees};
+    for (const double replicate : value.replicates)
+      one.deviations.push_back(static_cast<float>(replicate - *value.value));
+    replicates.push_back(std::move(one));
+  }
+}
+
+void add_image_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
+                    const Task& task, const std::vector<Marked>& marked, const Plan& plan,
                     const ScoreOptions& options) {
   for (const std::string& scorer : plan.scorers) {
     metrics::MetricOptions metric_options = options.metric;
@@ -83,8 +106,14 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task,
       }
       std::map<std::string, std::vector<Value>> values;
       for (const auto& [category, metric] : per_category) values[category] = metric->values();
-      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values,
-               pooled->values());
+      const std::vector<Value> all = pooled->values();
+      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values, all);
+      for (const auto& [category, own] : values)
+        if (values.size() > 1)  // else the pooled ones say the same
+          add_replicates(replicates, family, plan.image_metrics, task.full_name(), scorer, category,
+                         own);
+      add_replicates(replicates, family, plan.image_metrics, task.full_name(), scorer, kPooled,
+                     all);
     }
   }
 }
@@ -126,28 +155,6 @@ void add_rewards(std::vector<Marked>& marked) {
       if (values.contains("reward_format") && values.contains("reward_answer"))
         values["reward"] = values["reward_format"] + values["reward_answer"] + mask->second;
     }
-}
-
-// Replicates of the values that the plan shows, but for means: those are made of these.
-void add_replicates(std::vector<store::Replicates>& replicates, const MetricEntry& family,
-                    const std::vector<std::string>& names, const std::string& task,
-                    const std::string& group, const std::vector<Value>& values) {
-  for (std::size_t i = 0; i < family.gives.size(); ++i) {
-    const Value& value = values[i];
-    if (!value.value || !value.drawing || !wanted(names, family.gives[i])) continue;
-    store::Replicates one{.task = task,
-                          .scorer = kMapScorer,
-                          .metric = family.gives[i].name,
-                          .group = group,
-                          .value = *value.value,
-                          .seed = value.drawing->seed,
-                          .tag = value.drawing->tag,
-                          .widening = value.drawing->widening,
-                          .degrees = value.drawing->degrees};
-    for (const double replicate : value.replicates)
-      one.deviations.push_back(static_cast<float>(replicate - *value.value));
-    replicates.push_back(std::move(one));
-  }
 }
 
 void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
@@ -193,9 +200,10 @@ void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates
     add_rows(rows, families[f], plan.pixel_metrics, task.full_name(), kMapScorer, values[f], all);
     for (const auto& [category, own] : values[f])
       if (!one_category)  // else the pooled ones say the same
-        add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), category,
-                       own);
-    add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kPooled, all);
+        add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kMapScorer,
+                       category, own);
+    add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kMapScorer,
+                   kPooled, all);
   }
 }
 
@@ -318,7 +326,7 @@ void add_all_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>&
   add_pixel_rows(of_pixels, replicates, task, marked, plan, codec, folder, options);
   add_rewards(marked);
   measure_answers(marked, plan, options.unicode_words);
-  add_image_rows(rows, task, marked, plan, options);
+  add_image_rows(rows, replicates, task, marked, plan, options);
   add_answer_rows(rows, task, marked, plan, options.metric, why_none);
   rows.insert(rows.end(), of_pixels.begin(), of_pixels.end());
 }
