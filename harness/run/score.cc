@@ -169,6 +169,9 @@ void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates
   std::map<std::string, std::vector<std::size_t>> by_category;
   for (const std::size_t i : samples) by_category[task.samples[i].category].push_back(i);
   const std::vector<MetricEntry> families = pixel_families(plan.pixel_metrics);
+  const auto sharing = std::ranges::count(families, true, &MetricEntry::bounded);
+  if (options.metric.memory > 0 && sharing > 1)
+    options.metric.memory = std::max<std::int64_t>(1, options.metric.memory / sharing);
   const auto first_across = std::ranges::find(families, true, &MetricEntry::across);
   const std::span per_category(families.begin(), first_across);
   std::vector<std::map<std::string, std::vector<Value>>> values(families.size());

@@ -36,10 +36,15 @@ class Spro final : public Metric {
         options_(std::move(options)),
         images_(std::vector<double>(kLimitValues.begin(), kLimitValues.end())) {}
 
-  int passes() const override { return streams_[0].passes(); }
+  int passes() const override {
+    int most = 0;
+    for (const SproStream& stream : streams_) most = std::max(most, stream.passes());
+    return most;
+  }
   void begin_pass(int pass) override {
     pass_ = pass;
-    for (SproStream& stream : streams_) stream.begin_pass(pass);
+    for (SproStream& stream : streams_)
+      if (pass < stream.passes()) stream.begin_pass(pass);
     if (options_.resamples > 0) images_.begin_pass(pass);
   }
 
@@ -53,6 +58,7 @@ class Spro final : public Metric {
     }
     for (std::size_t k = 0; k < kKindCount; ++k) {
       if (!normal && kKinds.begin() + k != kind) continue;
+      if (pass_ >= streams_[k].passes()) continue;  // needs fewer passes than the other kind
       streams_[k].add(seen.id, seen.map, normal ? std::span<const Defect>{} : seen.defects,
                       seen.width, seen.height);
     }
@@ -240,12 +246,17 @@ class Spro final : public Metric {
 MetricEntry spro_metric() {
   return {.name = "spro",
           .pixel = true,
+          .bounded = true,
           .gives = Spro::infos(),
           .make = [](const MetricOptions& options) -> std::unique_ptr<Metric> {
             std::vector<SproStream> streams;
+            const std::int64_t share =
+                options.memory > 0 ? std::max<std::int64_t>(1, options.memory / std::ssize(kKinds))
+                                   : 0;
             for (std::size_t k = 0; k < kKindCount; ++k)
               streams.emplace_back(SproOptions{.limits = {kLimitValues.begin(), kLimitValues.end()},
                                                .threads = options.threads,
+                                               .memory = share,
                                                .engine = options.pixel_engine});
             return std::make_unique<Spro>(std::move(streams), options);
           }};

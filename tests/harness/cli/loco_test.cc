@@ -160,6 +160,16 @@ TEST_F(Loco, ADeviceThatIsNotThereIsTold) {
   EXPECT_EQ(store::read_text(run_ / "summary.json"), summary);
 }
 
+TEST_F(Loco, ABoundOfMemoryChangesNoByte) {
+  const std::vector<std::string> all = {"--pixel_threshold", "joint_exact", "--resamples", "9"};
+  ASSERT_EQ(run(all).code, 0);
+  const std::string summary = store::read_text(run_ / "summary.json");
+  std::vector<std::string> bounded = all;
+  bounded.insert(bounded.end(), {"--memory", "1"});
+  ASSERT_EQ(run(bounded).code, 0);
+  EXPECT_EQ(store::read_text(run_ / "summary.json"), summary);
+}
+
 TEST_F(Loco, ThreadsChangeNoByte) {
   ASSERT_EQ(run({"--threads", "1"}).code, 0);
   const std::string summary = store::read_text(run_ / "summary.json");
