@@ -54,7 +54,8 @@ struct Interval {
 // replicate.
 struct Drawing {
   std::uint64_t seed = 0, tag = 0;  // of the stream; the tag tells the samples
-  // Of the bootstrap's variance for few samples, and Student's degrees of freedom beside it.
+  // What the replicates' variance is to be multiplied by, and Student's degrees of freedom beside
+  // it (pixel/image_resampling.h).
   double widening = 1, degrees = 0;
 };
 

@@ -96,6 +96,14 @@ Interval precision_interval(const Confusion& c, double level) {
       level);
 }
 
+Interval f1_interval(const Confusion& c, std::span<const double> replicates) {
+  const double value = *c.f1(), deviation = deviation_of(replicates);
+  if (deviation > 0 && value > 0 && value < 1)
+    return logit_interval(value, 0, deviation, normal_quantile(0.975), 0.95,
+                          "stratified bootstrap");
+  return f1_from_rates(c);
+}
+
 void DecisionCounts::add(std::string_view id, bool positive, bool called_positive) {
   counts_.add(positive, called_positive);
   tag_ += stream_tag(id);
@@ -115,14 +123,7 @@ std::vector<Value> DecisionCounts::values(const std::string& suffix, const std::
     f1.replicates = f1_replicates(c, {.resamples = options.resamples,
                                       .key = {.seed = options.seed, .tag = tag_},
                                       .threads = options.threads});
-    const double deviation = deviation_of(f1.replicates);
-    // Where resampling cannot vary anything (all right, all wrong), Wilson's bounds of both classes
-    // tell how far it might.
-    if (deviation > 0 && *f1.value > 0 && *f1.value < 1)
-      f1.interval = logit_interval(*f1.value, 0, deviation, normal_quantile(0.975), 0.95,
-                                   "stratified bootstrap");
-    else
-      f1.interval = f1_from_rates(c);
+    f1.interval = f1_interval(c, f1.replicates);
   }
   std::vector<Value> values = {
       rate("accuracy" + suffix, c.right(), c.all(), "no samples"),

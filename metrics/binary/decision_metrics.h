@@ -2,6 +2,7 @@
 // with intervals out.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ class DecisionCounts {
 // wide, since here the numbers of both classes are given. Without one of the classes Wilson's.
 // Needs a precision.
 Interval precision_interval(const Confusion& counts, double level = 0.95);
+
+// Of F1, from what it is when each class is drawn anew; where that never differs (all right, all
+// wrong) from Wilson's bounds of both classes. Needs an F1.
+Interval f1_interval(const Confusion& counts, std::span<const double> replicates);
 
 std::vector<ValueInfo> decision_values(const std::string& suffix, const std::string& what);
 

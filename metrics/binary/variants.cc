@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <limits>
 #include <stdexcept>
 
 #include "metrics/binary/auroc.h"
@@ -11,7 +10,10 @@
 #include "metrics/binary/ranked_scores.h"
 #include "metrics/metric.h"
 #include "metrics/pixel/image_resampling.h"
+#include "metrics/stats/bootstrap.h"
 #include "metrics/stats/delong.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -70,27 +72,57 @@ class Variants final : public Metric {
   }
 
  private:
+  // Images drawn anew, the anomalous and the normal ones by themselves.
   void add_intervals(Value& mvtec, Value& trapezoid) const {
     ImageDraws draws({"anomalous", "normal"});
     for (std::size_t i = 0; i < ids_.size(); ++i) draws.add(ids_[i], positive_[i] != 0 ? 0 : 1);
     const ImageDraws::Drawn drawn = draws.drawn();
-    const auto results = resampled(
-        drawn, 2, options_, [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-          std::vector<double> scores;
-          std::vector<std::uint8_t> positive;
-          for (std::size_t i = 0; i < counts.size(); ++i) {
-            scores.insert(scores.end(), counts[i], scores_[drawn.order[i]]);
-            positive.insert(positive.end(), counts[i], positive_[drawn.order[i]]);
-          }
-          constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-          out[0] = auroc_mvtec(scores, positive).value_or(kNone);
-          out[1] = average_precision_trapezoid(scores, positive).value_or(kNone);
-        });
-    add_interval(mvtec, results[0], drawn, options_);
-    // Too high by what its replicates exceed it by, as AP is.
-    const auto& again = results[1].replicates;
-    const double bias = again.empty() ? 0 : mean_of(again) - results[1].estimate;
-    add_interval(trapezoid, results[1], drawn, options_, bias);
+    if (options_.resamples < 2 || !drawn.why_not.empty()) {
+      mvtec.no_interval = trapezoid.no_interval =
+          options_.resamples < 2 ? "--resamples=0" : drawn.why_not;
+      return;
+    }
+    auto replicates =
+        bootstrap(drawn.strata, 2,
+                  {.resamples = options_.resamples,
+                   .key = {.seed = options_.seed, .tag = drawn.tag},
+                   .threads = options_.threads},
+                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+                    std::vector<double> scores;
+                    std::vector<std::uint8_t> positive;
+                    for (std::size_t i = 0; i < counts.size(); ++i) {
+                      scores.insert(scores.end(), counts[i], scores_[drawn.order[i]]);
+                      positive.insert(positive.end(), counts[i], positive_[drawn.order[i]]);
+                    }
+                    out[0] = *auroc_mvtec(scores, positive);
+                    out[1] = *average_precision_trapezoid(scores, positive);
+                  });
+    add_interval(mvtec, std::move(replicates[0]), drawn, false);
+    add_interval(trapezoid, std::move(replicates[1]), drawn, true);
+  }
+
+  // is_too_high: by what its replicates exceed it by, as AP is.
+  void add_interval(Value& value, std::vector<double> replicates, const ImageDraws::Drawn& drawn,
+                    bool is_too_high) const {
+    const double deviation = deviation_of(replicates);
+    if (deviation == 0) {
+      value.no_interval = "no resample of the images changes the value";
+      return;
+    }
+    // The bootstrap's variance is too small by (n - 1) / n.
+    const auto fewer = static_cast<double>(std::ranges::min(drawn.strata));
+    value.drawing = Drawing{.seed = options_.seed,
+                            .tag = drawn.tag,
+                            .widening = fewer / (fewer - 1),
+                            .degrees = fewer - 1};
+    value.degrees = value.drawing->degrees;
+    value.variance = deviation * deviation * value.drawing->widening;
+    value.bias = is_too_high ? mean_of(replicates) - *value.value : 0;
+    value.replicates = std::move(replicates);
+    constexpr double kLevel = 0.95;
+    value.interval = logit_interval(*value.value, *value.bias, std::sqrt(*value.variance),
+                                    student_t_quantile(0.5 + kLevel / 2, *value.degrees), kLevel,
+                                    "image bootstrap");
   }
 
   MetricOptions options_;

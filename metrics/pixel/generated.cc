@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "metrics/binary/confusion.h"
+#include "metrics/binary/decision_metrics.h"
 #include "metrics/metric.h"
 #include "metrics/pixel/image_resampling.h"
 #include "metrics/stats/proportion.h"
@@ -116,29 +117,40 @@ class Generated final : public Metric {
     Confusion pixels = {};
   };
 
-  // Accuracy of images: Wilson. All else that is made of counts: images drawn anew.
+  // Accuracy of images: Wilson. All else that is made of counts: images drawn anew; F1 of images as
+  // any other, since no image counts more than another.
   void add_intervals(std::vector<Value>& values) const {
     if (values[3].value) values[3].interval = wilson(images_.right(), images_.all());
     ImageDraws draws({"anomalous", "normal"});
     for (const Decided& one : decided_) draws.add(one.id, one.stratum);
     const ImageDraws::Drawn drawn = draws.drawn();
-    const auto results = resampled(
-        drawn, 3, options_, [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-          Confusion pixels, images;
-          for (std::size_t i = 0; i < counts.size(); ++i) {
-            const Decided& one = decided_[drawn.order[i]];
-            pixels += one.pixels.times(counts[i]);
-            Confusion image;
-            if (one.positive) image.add(*one.positive, one.called);
-            images += image.times(counts[i]);
-          }
+    struct Sums {
+      Confusion pixels = {}, images = {};
+    };
+    const auto results = resampled_sums(
+        drawn, 3, options_, Sums{},
+        [&](Sums& sums, std::size_t place, std::int64_t times) {
+          const Decided& one = decided_[drawn.order[place]];
+          sums.pixels += one.pixels.times(times);
+          Confusion image;
+          if (one.positive) image.add(*one.positive, one.called);
+          sums.images += image.times(times);
+        },
+        [](const Sums& sums, std::span<double> out) {
           constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-          out[0] = pixels.f1().value_or(kNone);
-          out[1] = pixels.accuracy().value_or(kNone);
-          out[2] = images.f1().value_or(kNone);
+          out[0] = sums.pixels.f1().value_or(kNone);
+          out[1] = sums.pixels.accuracy().value_or(kNone);
+          out[2] = sums.images.f1().value_or(kNone);
         });
     for (std::size_t v = 0; v < results.size(); ++v)
       add_interval(values[v], results[v], drawn, options_);
+    if (Value& f1 = values[2]; f1.value && options_.resamples > 0) {
+      f1.interval = f1_interval(images_, results[2].replicates);
+      f1.no_interval.clear();
+      f1.variance.reset();
+      f1.degrees.reset();
+      if (f1.drawing) f1.drawing->widening = 1;
+    }
   }
 
   MetricOptions options_;

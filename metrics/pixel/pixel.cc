@@ -36,14 +36,6 @@ std::array<std::optional<double>, 4> rates_of(const Confusion& counts) {
   return {counts.accuracy(), counts.precision(), counts.recall(), counts.f1()};
 }
 
-Confusion operator*(std::int64_t times, Confusion counts) {
-  counts.true_positives *= times;
-  counts.false_positives *= times;
-  counts.false_negatives *= times;
-  counts.true_negatives *= times;
-  return counts;
-}
-
 // Decisions about the pixels of one image.
 struct ImageDecisions {
   std::string id = {};
@@ -193,13 +185,15 @@ class PixelMetric final : public Metric {
     ImageDraws draws({"anomalous", "normal"});
     for (std::size_t i = 0; i < images_.size(); ++i) draws.add(images_.id(i), images_.stratum(i));
     const ImageDraws::Drawn drawn = draws.drawn();
-    const PixelImages::Sums all =
-        images_.sums(drawn.order, std::vector<std::uint32_t>(drawn.order.size(), 1));
-    const auto results =
-        resampled(drawn, images_.values(), options_,
-                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                    images_.curve_values(images_.sums(drawn.order, counts), all, out);
-                  });
+    const auto add = [&](PixelImages::Sums& sums, std::size_t place, std::int64_t times) {
+      images_.add(sums, drawn.order[place], times);
+    };
+    PixelImages::Sums all = images_.zero();
+    for (std::size_t place = 0; place < drawn.order.size(); ++place) add(all, place, 1);
+    const auto results = resampled_sums(drawn, images_.values(), options_, images_.zero(), add,
+                                        [&](const PixelImages::Sums& sums, std::span<double> out) {
+                                          images_.curve_values(sums, all, out);
+                                        });
     for (const auto& [name, at] : kCurves)
       if (asks_for(options_, name))
         add_interval(value(name), results[at], drawn, options_, bias(results, at));
@@ -219,21 +213,19 @@ class PixelMetric final : public Metric {
     for (const ImageDecisions& one : decided_) draws.add(one.id, one.stratum);
     const ImageDraws::Drawn drawn = draws.drawn();
     constexpr std::size_t kRates = std::size(kDecisions);
-    const auto results =
-        resampled(drawn, 2 * kRates, options_,
-                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                    Confusion at_half, at_threshold;
-                    for (std::size_t i = 0; i < counts.size(); ++i) {
-                      const ImageDecisions& one = decided_[drawn.order[i]];
-                      at_half += counts[i] * one.at_half;
-                      at_threshold += counts[i] * one.at_threshold;
-                    }
-                    for (std::size_t r = 0; r < kRates; ++r) {
-                      constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-                      out[r] = rates_of(at_half)[r].value_or(kNone);
-                      out[kRates + r] = rates_of(at_threshold)[r].value_or(kNone);
-                    }
-                  });
+    const auto results = resampled_sums(
+        drawn, 2 * kRates, options_, std::array<Confusion, 2>{},
+        [&](std::array<Confusion, 2>& sums, std::size_t place, std::int64_t times) {
+          const ImageDecisions& one = decided_[drawn.order[place]];
+          sums[0] += one.at_half.times(times);
+          sums[1] += one.at_threshold.times(times);
+        },
+        [&](const std::array<Confusion, 2>& sums, std::span<double> out) {
+          for (std::size_t s = 0; s < std::size(kSuffixes); ++s)
+            for (std::size_t r = 0; r < kRates; ++r)
+              out[s * kRates + r] =
+                  rates_of(sums[s])[r].value_or(std::numeric_limits<double>::quiet_NaN());
+        });
     for (std::size_t s = 0; s < std::size(kSuffixes); ++s)
       for (std::size_t r = 0; r < kRates; ++r)
         if (const std::string name = std::string(kDecisions[r]) + kSuffixes[s];

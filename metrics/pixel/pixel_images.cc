@@ -156,21 +156,19 @@ void PixelImages::merge(const PixelImages& part) {
   std::ranges::copy(part.images_, std::back_inserter(images_));
 }
 
-PixelImages::Sums PixelImages::sums(std::span<const std::size_t> images,
-                                    std::span<const std::uint32_t> counts) const {
+PixelImages::Sums PixelImages::zero() const {
   const std::size_t bins = bins_ ? bins_->size() : 0;
-  Sums sums{std::vector<double>(bins), std::vector<double>(bins), std::vector<double>(bins)};
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    if (counts[i] == 0) continue;
-    const Image& image = images_[images[i]];
-    const auto times = static_cast<double>(counts[i]);
-    for (const NormalPile& pile : image.normal) sums.normal[pile.bin] += times * pile.pixels;
-    for (const AnomalousPile& pile : image.anomalous) {
-      sums.anomalous[pile.bin] += times * pile.pixels;
-      sums.overlap[pile.bin] += times * pile.overlap;
-    }
+  return {std::vector<double>(bins), std::vector<double>(bins), std::vector<double>(bins)};
+}
+
+void PixelImages::add(Sums& sums, std::size_t image, std::int64_t times) const {
+  const auto factor = static_cast<double>(times);
+  for (const NormalPile& pile : images_[image].normal)
+    sums.normal[pile.bin] += factor * pile.pixels;
+  for (const AnomalousPile& pile : images_[image].anomalous) {
+    sums.anomalous[pile.bin] += factor * pile.pixels;
+    sums.overlap[pile.bin] += factor * pile.overlap;
   }
-  return sums;
 }
 
 void PixelImages::curve_values(const Sums& drawn, const Sums& all, std::span<double> out) const {

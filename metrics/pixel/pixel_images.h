@@ -68,12 +68,13 @@ class PixelImages {
   const std::string& id(std::size_t image) const { return images_[image].id; }
   std::size_t stratum(std::size_t image) const { return images_[image].stratum; }
   std::size_t values() const { return kCurveOverlaps + limits_.size(); }
-  // Of images[i] counted counts[i] times, as CurveValue says; NaN: none. best: bin from which F1 is
-  // largest; NaN for kCurveF1There unless all_images is given.
+  // Over images, by bin.
   struct Sums {
-    std::vector<double> normal = {}, anomalous = {}, overlap = {};  // by bin
+    std::vector<double> normal = {}, anomalous = {}, overlap = {};
   };
-  Sums sums(std::span<const std::size_t> images, std::span<const std::uint32_t> counts) const;
+  Sums zero() const;
+  void add(Sums& sums, std::size_t image, std::int64_t times) const;
+  // As CurveValue says; NaN: none. kCurveF1There is NaN unless the sums over all images are given.
   void curve_values(const Sums& drawn, const Sums& all, std::span<double> out) const;
 
  private:

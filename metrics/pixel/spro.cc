@@ -207,28 +207,31 @@ class Spro final : public Metric {
     ImageDraws draws({"structural", "logical", "normal"});
     for (std::size_t i = 0; i < images_.size(); ++i) draws.add(images_.id(i), images_.stratum(i));
     const ImageDraws::Drawn drawn = draws.drawn();
-    const auto results =
-        resampled(drawn, values.size(), options_,
-                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
-                    std::array<std::vector<double>, kKindCount> of_kinds;
-                    std::size_t first = 0;
-                    for (std::size_t k = 0; k < kKindCount; ++k) {
-                      std::vector<std::uint32_t> own(counts.begin(), counts.end());
-                      const std::size_t normals = counts.size() - drawn.strata[kNormals];
-                      for (std::size_t i = 0; i < normals; ++i)
-                        if (i < first || i >= first + drawn.strata[k]) own[i] = 0;
-                      first += drawn.strata[k];
-                      of_kinds[k].resize(images_.values());
-                      images_.curve_values(images_.sums(drawn.order, own), {}, of_kinds[k]);
-                    }
-                    for (std::size_t l = 0; l < kLimits.size(); ++l) {
-                      const double structural = of_kinds[0][kCurveOverlaps + l],
-                                   logical = of_kinds[1][kCurveOverlaps + l];
-                      out[3 * l] = (structural + logical) / 2;
-                      out[3 * l + 1] = structural;
-                      out[3 * l + 2] = logical;
-                    }
-                  });
+    using Kinds = std::array<PixelImages::Sums, kKindCount>;
+    Kinds zero;
+    zero.fill(images_.zero());
+    const auto results = resampled_sums(
+        drawn, values.size(), options_, zero,
+        [&](Kinds& sums, std::size_t place, std::int64_t times) {
+          const std::size_t stratum = drawn.stratum_of(place);
+          for (std::size_t k = 0; k < kKindCount; ++k)
+            if (stratum == k || stratum == kNormals)
+              images_.add(sums[k], drawn.order[place], times);
+        },
+        [&](const Kinds& sums, std::span<double> out) {
+          std::array<std::vector<double>, kKindCount> of_kinds;
+          for (std::size_t k = 0; k < kKindCount; ++k) {
+            of_kinds[k].resize(images_.values());
+            images_.curve_values(sums[k], {}, of_kinds[k]);
+          }
+          for (std::size_t l = 0; l < kLimits.size(); ++l) {
+            const double structural = of_kinds[0][kCurveOverlaps + l],
+                         logical = of_kinds[1][kCurveOverlaps + l];
+            out[3 * l] = (structural + logical) / 2;
+            out[3 * l + 1] = structural;
+            out[3 * l + 2] = logical;
+          }
+        });
     for (std::size_t v = 0; v < values.size(); ++v)
       add_interval(values[v], results[v], drawn, options_);
   }

@@ -1,10 +1,12 @@
 // How often the intervals of pixel metrics, and of the differences of two models, hold the truth,
 // over simulated sets of images. An image is a level of its own, coarse noise (8 x 8, bilinear) and
 // fine noise; anomalous ones have a square that is brighter by `apart`, its side and strength drawn
-// per image. Two models see the same squares and share part of the noise. The truth is the value of
-// many such images. 64 x 64 pixels.
+// per image. Two models see the same squares and share part of the noise. Masks as generated hold
+// most of the squares, a little off, and now and then one that is not there. The truth is the value
+// of many such images. 64 x 64 pixels.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -14,6 +16,7 @@
 #include "metrics/catalogue.h"
 #include "metrics/pixel/resample.h"
 #include "metrics/stats/distributions.h"
+#include "metrics/stats/mean_over.h"
 #include "metrics/stats/paired_tests.h"
 #include "metrics/stats/parallel.h"
 #include "metrics/stats/philox.h"
@@ -28,6 +31,11 @@ struct PixelDesign {
   double apart_a = 2, apart_b = 1.7;
   double level = 0.4, coarse = 0.8, fine = 0.8;  // deviations of the three kinds of noise
   double shared = 0.5;                           // share of the noise's variance
+  // "pixel"; "generated"; "spro": every other anomalous image is a logical one, and a defect is
+  // found once half its pixels are.
+  std::string family = "pixel";
+  int classes = 1;  // more: the mean over so many independent classes of this design
+  double found_a = 0.85, found_b = 0.75, invented = 0.15;  // of generated masks
 };
 
 inline constexpr int kSide = 64;
@@ -35,16 +43,61 @@ inline constexpr int kSide = 64;
 struct PixelScene {
   bool anomalous = false;
   std::array<std::vector<float>, 2> maps = {};
+  std::array<std::vector<std::uint8_t>, 2> called = {};
   std::vector<std::uint8_t> mask = {};
 };
 
+struct Square {
+  int x = 0, y = 0, side = 0;
+};
+
+inline void draw(const Square& square, std::vector<std::uint8_t>& mask) {
+  for (int y = std::max(0, square.y); y < std::min(kSide, square.y + square.side); ++y)
+    for (int x = std::max(0, square.x); x < std::min(kSide, square.x + square.side); ++x)
+      mask[static_cast<std::size_t>(y * kSide + x)] = 1;
+}
+
+inline Square square(RandomStream& random) {
+  const int side = 5 + static_cast<int>(random.below(20));
+  const auto room = static_cast<std::uint32_t>(kSide - side);
+  const int x = static_cast<int>(random.below(room)), y = static_cast<int>(random.below(room));
+  return {.x = x, .y = y, .side = side};
+}
+
+constexpr std::size_t kPixels = std::size_t{kSide} * kSide;
+
+// Masks as generated, without maps.
+inline PixelScene generated_scene(const PixelDesign& design, bool anomalous, RandomStream& random) {
+  PixelScene made{.anomalous = anomalous,
+                  .mask = std::vector<std::uint8_t>(anomalous ? kPixels : 0)};
+  const Square there = square(random), not_there = square(random);
+  if (anomalous) draw(there, made.mask);
+  // How hard the defect is to find, and how much the image looks like having another.
+  const double hard = random.uniform(), odd = random.uniform();
+  for (std::size_t m = 0; m < 2; ++m) {
+    made.maps[m].assign(kPixels, 0);
+    made.called[m].assign(kPixels, 0);
+    const auto moved = [&](int by) {
+      return static_cast<int>(random.below(static_cast<std::uint32_t>(2 * by + 1))) - by;
+    };
+    const bool alike = random.uniform() < design.shared;
+    const double own_hard = random.uniform(), own_odd = random.uniform();
+    const Square found = {
+        .x = there.x + moved(3), .y = there.y + moved(3), .side = there.side + moved(3)};
+    if (anomalous && (alike ? hard : own_hard) < (m == 0 ? design.found_a : design.found_b))
+      draw(found, made.called[m]);
+    if ((alike ? odd : own_odd) < design.invented) draw(not_there, made.called[m]);
+  }
+  return made;
+}
+
 inline PixelScene scene(const PixelDesign& design, bool anomalous, RandomStream& random) {
+  if (design.family == "generated") return generated_scene(design, anomalous, random);
   const auto normal = [&] {  // a sum of four uniforms is near enough, and quick
     double sum = -2;
     for (int i = 0; i < 4; ++i) sum += random.next() * 0x1p-32;
     return sum * std::sqrt(3.0);
   };
-  constexpr int kPixels = kSide * kSide;
   PixelScene made{.anomalous = anomalous,
                   .mask = std::vector<std::uint8_t>(anomalous ? kPixels : 0)};
   const double common = std::sqrt(design.shared), own = std::sqrt(1 - design.shared);
@@ -58,12 +111,8 @@ inline PixelScene scene(const PixelDesign& design, bool anomalous, RandomStream&
   }
   double strength = 0;
   if (anomalous) {
-    const int side = 5 + static_cast<int>(random.below(20));
-    const int x0 = static_cast<int>(random.below(kSide - side)),
-              y0 = static_cast<int>(random.below(kSide - side));
+    draw(square(random), made.mask);
     strength = 0.5 + random.uniform();
-    for (int y = y0; y < y0 + side; ++y)
-      for (int x = x0; x < x0 + side; ++x) made.mask[static_cast<std::size_t>(y * kSide + x)] = 1;
   }
   for (std::size_t m = 0; m < 2; ++m) {
     const double apart = m == 0 ? design.apart_a : design.apart_b;
@@ -77,44 +126,60 @@ inline PixelScene scene(const PixelDesign& design, bool anomalous, RandomStream&
 
 using BothValues = std::array<std::vector<Value>, 2>;
 
-// Both models' values of images set/0, set/1, ...
+inline const std::vector<std::string>& pixel_names(const std::string& family) {
+  static const std::map<std::string, std::vector<std::string>> names = {
+      {"pixel",
+       {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro", "pixel_accuracy_at",
+        "pixel_precision_at", "pixel_recall_at", "pixel_f1_at"}},
+      {"generated", {"generated_pixel_f1", "generated_pixel_accuracy", "generated_image_f1"}},
+      {"spro",
+       {"au_spro_0.05", "au_spro_0.05_structural", "au_spro_0.05_logical", "au_spro_0.3",
+        "au_spro_0.3_structural", "au_spro_0.3_logical"}}};
+  return names.at(family);
+}
+
+// Both models' values of images set/0, set/1, ... No image is kept: each pass makes them anew.
 inline BothValues pixel_values(const PixelDesign& design, int anomalous, int normal, StreamKey key,
                                std::uint32_t set, int resamples) {
-  RandomStream random(key, set);
-  std::vector<PixelScene> scenes;
-  for (int i = 0; i < anomalous + normal; ++i)
-    scenes.push_back(scene(design, i < anomalous, random));
+  const std::vector<std::string>& names = pixel_names(design.family);
+  std::array<std::unique_ptr<Metric>, 2> metrics;
+  for (const MetricEntry& entry : metric_catalogue())
+    if (entry.name == design.family)
+      for (auto& metric : metrics)
+        metric = entry.make(
+            {.pixel_threshold = 1.5, .seed = key.seed, .resamples = resamples, .wanted = names});
+  for (int pass = 0; pass < metrics[0]->passes(); ++pass) {
+    RandomStream random(key, set);
+    std::array<std::unique_ptr<Metric>, 2> parts;
+    for (std::size_t m = 0; m < 2; ++m) {
+      metrics[m]->begin_pass(pass);
+      parts[m] = metrics[m]->clone_empty();
+    }
+    for (int i = 0; i < anomalous + normal; ++i) {
+      const PixelScene one = scene(design, i < anomalous, random);
+      const Defect defect = {.mask = one.mask,
+                             .saturation = std::count(one.mask.begin(), one.mask.end(), 1) / 2};
+      for (std::size_t m = 0; m < 2; ++m)
+        parts[m]->add({.id = std::to_string(set) + "/" + std::to_string(i),
+                       .positive = one.anomalous,
+                       .map = one.maps[m],
+                       .mask = one.mask,
+                       .width = kSide,
+                       .height = kSide,
+                       .called = one.called[m],
+                       .defects = std::span<const Defect>(&defect, one.anomalous ? 1 : 0),
+                       .kind = i % 2 == 0 ? "structural_anomalies" : "logical_anomalies"});
+    }
+    for (std::size_t m = 0; m < 2; ++m) {
+      metrics[m]->merge(*parts[m]);
+      metrics[m]->end_pass();
+    }
+  }
   BothValues values;
   for (std::size_t m = 0; m < 2; ++m)
-    for (const MetricEntry& entry : metric_catalogue()) {
-      if (entry.name != "pixel") continue;
-      const auto metric =
-          entry.make({.pixel_threshold = 1.5,
-                      .seed = key.seed,
-                      .resamples = resamples,
-                      .wanted = {"pixel_auroc", "pixel_average_precision", "pixel_f1_max", "aupro",
-                                 "pixel_accuracy_at", "pixel_precision_at", "pixel_recall_at",
-                                 "pixel_f1_at"}});
-      for (int pass = 0; pass < metric->passes(); ++pass) {
-        metric->begin_pass(pass);
-        const auto part = metric->clone_empty();
-        for (std::size_t i = 0; i < scenes.size(); ++i)
-          part->add({.id = std::to_string(set) + "/" + std::to_string(i),
-                     .positive = scenes[i].anomalous,
-                     .map = scenes[i].maps[m],
-                     .mask = scenes[i].mask,
-                     .width = kSide,
-                     .height = kSide});
-        metric->merge(*part);
-        metric->end_pass();
-      }
-      for (Value& value : metric->values())
-        if (value.name == "aupro" || value.name.starts_with("pixel_"))
-          if (value.name.ends_with("_at") || value.name == "aupro" ||
-              value.name.ends_with("auroc") || value.name.ends_with("average_precision") ||
-              value.name.ends_with("max"))
-            values[m].push_back(std::move(value));
-    }
+    for (Value& value : metrics[m]->values())
+      if (std::ranges::find(names, value.name) != names.end())
+        values[m].push_back(std::move(value));
   return values;
 }
 
@@ -123,57 +188,80 @@ struct PixelCoverage {
   std::map<std::string, PairedCoverage> paired = {};  // first minus second
 };
 
+// One set's values of the first model and differences from the second, or their means over classes.
+struct PixelSet {
+  std::vector<Value> values = {};
+  std::vector<std::optional<PairedTest>> tests = {};  // empty where a class has none
+};
+
+inline PixelSet pixel_set(const PixelDesign& design, StreamKey key, int set, int resamples) {
+  std::vector<std::vector<Value>> values;      // [value][class]
+  std::vector<std::vector<PairedTest>> tests;  // the same
+  for (int c = 0; c < design.classes; ++c) {
+    const BothValues both =
+        pixel_values(design, design.anomalous, design.normal, key,
+                     static_cast<std::uint32_t>(set * design.classes + c), resamples);
+    values.resize(both[0].size());
+    tests.resize(both[0].size());
+    for (std::size_t v = 0; v < both[0].size(); ++v) {
+      const Value &a = both[0][v], &b = both[1][v];
+      values[v].push_back(a);
+      if (!a.drawing || !b.drawing) continue;
+      const auto test = drawn_test({.value = *a.value,
+                                    .replicates = a.replicates,
+                                    .widening = a.drawing->widening,
+                                    .degrees = a.drawing->degrees},
+                                   {.value = *b.value,
+                                    .replicates = b.replicates,
+                                    .widening = b.drawing->widening,
+                                    .degrees = b.drawing->degrees});
+      if (test) tests[v].push_back(*test);
+    }
+  }
+  PixelSet made;
+  for (std::size_t v = 0; v < values.size(); ++v) {
+    made.values.push_back(design.classes == 1 ? values[v][0] : mean_over(values[v]));
+    made.values.back().replicates.clear();
+    made.tests.emplace_back();
+    if (std::ssize(tests[v]) == design.classes)
+      made.tests.back() = design.classes == 1 ? tests[v][0] : mean_of_tests(tests[v]);
+  }
+  return made;
+}
+
 inline PixelCoverage pixel_coverage(const PixelDesign& design, int sets, int resamples,
                                     std::uint64_t seed = 1, int threads = 1) {
   const StreamKey key{.seed = seed, .tag = stream_tag(design.name)};
-  // Deviations of the truth are a tenth of an interval's.
-  const int times = 4000 / std::max(design.anomalous, design.normal);
+  // Deviations of the truth are a thirtieth of an interval's.
+  const int times = 1000 / design.classes;
   const BothValues truth = pixel_values(design, times * design.anomalous, times * design.normal,
                                         key, std::uint32_t{1} << 31, 0);
-  std::vector<BothValues> all(static_cast<std::size_t>(sets));
-  std::vector<std::vector<std::optional<PairedTest>>> tests(all.size());
+  std::vector<PixelSet> all(static_cast<std::size_t>(sets));
   in_parts(sets, threads, [&](int begin, int end) {
-    for (int set = begin; set < end; ++set) {
-      const auto at = static_cast<std::size_t>(set);
-      all[at] = pixel_values(design, design.anomalous, design.normal, key,
-                             static_cast<std::uint32_t>(set), resamples);
-      for (std::size_t v = 0; v < all[at][0].size(); ++v) {
-        Value &a = all[at][0][v], &b = all[at][1][v];
-        tests[at].emplace_back();
-        if (a.drawing && b.drawing)
-          tests[at].back() = drawn_test({.value = *a.value,
-                                         .replicates = a.replicates,
-                                         .widening = a.drawing->widening,
-                                         .degrees = a.drawing->degrees},
-                                        {.value = *b.value,
-                                         .replicates = b.replicates,
-                                         .widening = b.drawing->widening,
-                                         .degrees = b.drawing->degrees});
-        a.replicates = b.replicates = {};
-      }
-    }
+    for (int set = begin; set < end; ++set)
+      all[static_cast<std::size_t>(set)] = pixel_set(design, key, set, resamples);
   });
   PixelCoverage result;
-  for (std::size_t set = 0; set < all.size(); ++set)
+  for (const PixelSet& set : all)
     for (std::size_t v = 0; v < truth[0].size(); ++v) {
-      const Value& value = all[set][0][v];
+      const Value& value = set.values[v];
+      const double of_a = *truth[0][v].value, difference = of_a - *truth[1][v].value;
       Coverage& single = result.single[value.name];
       ++single.sets;
       if (value.interval) {
-        single.below += *truth[0][v].value < value.interval->low;
-        single.above += *truth[0][v].value > value.interval->high;
+        single.below += of_a < value.interval->low;
+        single.above += of_a > value.interval->high;
         single.width += value.interval->high - value.interval->low;
-        single.bias += *value.value - *truth[0][v].value;
+        single.bias += *value.value - of_a;
       } else {
         ++single.none;
       }
-      if (!tests[set][v] || !tests[set][v]->interval) continue;
+      if (!set.tests[v] || !set.tests[v]->interval) continue;
       PairedCoverage& paired = result.paired[value.name];
-      const double difference = *truth[0][v].value - *truth[1][v].value;
       ++paired.sets;
-      paired.below += difference < tests[set][v]->interval->low;
-      paired.above += difference > tests[set][v]->interval->high;
-      paired.alarms += tests[set][v]->p_value <= 0.05;
+      paired.below += difference < set.tests[v]->interval->low;
+      paired.above += difference > set.tests[v]->interval->high;
+      paired.alarms += set.tests[v]->p_value <= 0.05;
     }
   return result;
 }

@@ -10,6 +10,8 @@
 #include "metrics/catalogue.h"
 #include "metrics/stats/bootstrap.h"
 #include "metrics/stats/delong.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
 #include "metrics/stats/paired_tests.h"
 #include "metrics/stats/proportion.h"
 #include "metrics/stats/shared_normals.h"
@@ -183,8 +185,70 @@ TEST(PixelIntervals, MasksAsGeneratedHaveWilsonsForImages) {
   const Interval expected = wilson(static_cast<std::int64_t>(std::lround(*images.value * 12)), 12);
   EXPECT_EQ(images.interval->low, expected.low);
   EXPECT_EQ(images.interval->high, expected.high);
+  const Value& f1 = values.at("generated_image_f1");
+  EXPECT_NEAR(
+      f1.interval->low,
+      logit_interval(*f1.value, 0, deviation_of(f1.replicates), normal_quantile(0.975), 0.95, {})
+          .low,
+      1e-12);
   EXPECT_TRUE(values.at("generated_pixel_f1").interval);
   EXPECT_TRUE(values.at("generated_pixel_accuracy").interval);
+}
+
+// The accuracy of pixels is a plain mean over images of one size, so the jackknife's variance is
+// that of the mean of each kind of image, on the logit scale to first order.
+TEST(PixelIntervals, TheVarianceOfAMeanIsThatOfItsImages) {
+  std::vector<Picture> pictures;
+  const int wrong[] = {4, 5, 6, 5, 4, 6, 5, 5};  // of 400 pixels; four images of each kind
+  for (int i = 0; i < 8; ++i) {
+    Picture one{.width = 20, .height = 20};
+    one.mask.assign(400, 0);
+    one.map.assign(400, 0);
+    for (std::size_t at = 0; i < 4 && at < 100; ++at) one.mask[at] = 1, one.map[at] = 1;
+    for (int at = 0; at < wrong[i]; ++at) one.map[static_cast<std::size_t>(at + 200)] = 1;
+    pictures.push_back(std::move(one));
+  }
+  const Value accuracy = values_of(pictures, 4, {.resamples = 50}).at("pixel_accuracy");
+  EXPECT_NEAR(*accuracy.value, 0.9875, 1e-12);
+  // Each kind deviates from its mean of five by two squares; n - 1 = 3, and it is half the mean.
+  EXPECT_NEAR(*accuracy.variance, 2 * 2.0 / 3 / 4 / 4 / 400 / 400, 1e-8);
+  EXPECT_NEAR(accuracy.drawing->widening * std::pow(deviation_of(accuracy.replicates), 2),
+              *accuracy.variance, 1e-15);
+}
+
+// Without the one image that errs the value is 1, which no logit has: then as it is.
+TEST(PixelIntervals, OneImageThatErrsStillGivesAnInterval) {
+  std::vector<Picture> pictures;
+  for (int i = 0; i < 8; ++i) {
+    Picture one{.width = 20, .height = 20};
+    one.mask.assign(400, 0);
+    for (std::size_t at = 0; i < 4 && at < 100; ++at) one.mask[at] = 1;
+    one.map.assign(one.mask.begin(), one.mask.end());
+    if (i == 0)
+      for (std::size_t at = 0; at < 50; ++at) one.map[at] = 0;
+    pictures.push_back(std::move(one));
+  }
+  const Value recall = values_of(pictures, 4, {.resamples = 50}).at("pixel_recall");
+  EXPECT_NEAR(*recall.value, 0.875, 1e-12);
+  // Without an image: 1, or 250 of 300; three times that varies by 1/48, a fourth of it counts.
+  const double apart = 3 * (1 - 250.0 / 300);
+  EXPECT_NEAR(*recall.variance, apart * apart * 3 / 4 / 3 / 4, 1e-12);
+  EXPECT_LT(recall.interval->low, 0.75);
+  EXPECT_GT(recall.interval->high, 0.875);
+}
+
+TEST(PixelIntervals, MasksThatFindAllImagesHaveBoundsOfBothClasses) {
+  auto pictures = pictures_of(3, 6, 6);
+  for (Picture& one : pictures)
+    for (std::size_t i = 0; i < one.map.size(); ++i) one.map[i] = one.mask[i];
+  const Value f1 =
+      values_of(pictures, 6, {.resamples = 50}, 1, false, "generated").at("generated_image_f1");
+  EXPECT_EQ(f1.value, 1.0);
+  // Recall from 6 of 6 and false alarms in 0 of 6: Wilson's bounds 0.610 and 0.390.
+  const double recall = wilson(6, 6).low, alarms = wilson(0, 6).high;
+  EXPECT_NEAR(f1.interval->low, 1 - std::hypot(1 - 2 * recall / (recall + 1), 1 - 2 / (2 + alarms)),
+              1e-12);
+  EXPECT_EQ(f1.no_interval, "");
 }
 
 TEST(MeanOfKinds, IsDeLongsWithNormalSamplesThatBothShare) {
@@ -224,8 +288,9 @@ TEST(DrawnTest, PairsReplicateByReplicate) {
   const auto test = drawn_test({.value = 0.8045, .replicates = a, .widening = 1.1, .degrees = 10},
                                {.value = 0.7845, .replicates = b, .widening = 1.2, .degrees = 20});
   EXPECT_NEAR(test->difference, 0.02, 1e-15);
-  EXPECT_NEAR(test->variance, 1.2 * 1e-4 * 100 / 99, 1e-12);
-  EXPECT_NEAR(test->p_value, 0.0978, 2e-3);  // t = 1.82 at 10 degrees
+  EXPECT_NEAR(test->variance, 1.15 * 1e-4 * 100 / 99, 1e-12);
+  EXPECT_EQ(test->degrees, 30);
+  EXPECT_NEAR(test->p_value, 0.0733505, 1e-7);  // t = 1.8557 at 30 degrees
   EXPECT_LT(test->interval->low, 0.02);
   const auto same = drawn_test({.value = 0.8, .replicates = a, .degrees = 9},
                                {.value = 0.8, .replicates = a, .degrees = 9});

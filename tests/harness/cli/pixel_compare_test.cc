@@ -206,16 +206,15 @@ class TwoFoldersOfMaps : public ::testing::Test {
   // Images drawn anew, and what a test is made of.
   struct Drawn {
     std::vector<std::vector<double>> replicates = {};  // [metric][replicate]
-    std::vector<double> widening = {}, degrees = {};   // by metric
+    std::vector<double> widening = {};                 // by metric
   };
   static Drawn drawn(const std::string& group, bool of_a) {
     const std::vector<const Maps*> images = images_of(group);
-    const std::size_t strata[] = {images.size() / 2, images.size() / 2};
+    const std::size_t n = images.size() / 2, strata[] = {n, n};
     std::uint64_t tag = 0;
     for (const Maps* one : images) tag += metrics::stream_tag(one->id);
-    Drawn result;
-    std::vector<std::vector<double>> of_one[2];
-    for (auto* all : {&result.replicates, &of_one[0], &of_one[1]}) all->resize(kMetrics.size());
+    Drawn result{.replicates = std::vector<std::vector<double>>(kMetrics.size())};
+    std::vector<std::vector<double>> without(kMetrics.size());
     const auto keep = [&](std::vector<std::vector<double>>& all,
                           const std::vector<std::uint32_t>& times) {
       const std::vector<double> values = values_of(maps_of(images, of_a, times));
@@ -225,20 +224,44 @@ class TwoFoldersOfMaps : public ::testing::Test {
       std::vector<std::uint32_t> times(images.size());
       metrics::resample(strata, {.seed = 0, .tag = tag}, r, times);
       keep(result.replicates, times);
-      // Each kind alone, while the other is as it is.
-      std::vector<std::uint32_t> anomalous = times, normal = times;
-      std::fill(anomalous.begin() + static_cast<std::ptrdiff_t>(strata[0]), anomalous.end(), 1);
-      std::fill_n(normal.begin(), strata[0], 1);
-      keep(of_one[0], anomalous);
-      keep(of_one[1], normal);
     }
-    const auto n = static_cast<double>(strata[0]);
+    // Without each image in turn, the others of its kind weighed up so that the kind keeps its
+    // share: n times each, and the other kind n - 1 times.
+    for (std::size_t out = 0; out < images.size(); ++out) {
+      std::vector<std::uint32_t> times(images.size());
+      for (std::size_t i = 0; i < times.size(); ++i)
+        times[i] = static_cast<std::uint32_t>((i < n) == (out < n) ? n : n - 1);
+      times[out] = 0;
+      keep(without, times);
+    }
+    const std::vector<double> estimates = values_of(maps_of(images, of_a));
     for (std::size_t m = 0; m < kMetrics.size(); ++m) {
-      const double p = variance_of(of_one[0][m]), q = variance_of(of_one[1][m]);
-      result.widening.push_back(n / (n - 1));  // as many of each kind
-      result.degrees.push_back((p + q) * (p + q) * (n - 1) / (p * p + q * q));
+      // The jackknife's variance, kind by kind, on the logit scale.
+      double variance = 0;
+      for (const std::size_t first : {std::size_t{0}, n}) {
+        std::vector<double> logits;
+        for (std::size_t i = first; i < first + n; ++i)
+          logits.push_back(std::log(without[m][i] / (1 - without[m][i])));
+        const auto count = static_cast<double>(n);
+        variance += variance_of(logits) * (count - 1) * (count - 1) / count;
+      }
+      variance *= std::pow(estimates[m] * (1 - estimates[m]), 2);
+      result.widening.push_back(variance / variance_of(result.replicates[m]));
     }
     return result;
+  }
+  // As a run's own report says: metric and group.
+  static std::map<std::pair<std::string, std::string>, store::Replicates> kept(
+      const std::string& name) {
+    std::map<std::pair<std::string, std::string>, store::Replicates> all;
+    const fs::path run = place(name);
+    const std::string id = nlohmann::json::parse(store::read_text(run / "run.json"))["run"];
+    store::for_each_record(run / "replicates.jsonl", "replicates", id,
+                           [&](std::string_view object, std::uint64_t, std::uint64_t) {
+                             store::Replicates one = store::replicates_of(object);
+                             all[{one.metric, one.group}] = std::move(one);
+                           });
+    return all;
   }
 
   static std::unique_ptr<TemporaryFolder> folder_;
@@ -271,7 +294,7 @@ TEST_F(TwoFoldersOfMaps, ValuesAreThoseOfTheDefinitionsAndHaveIntervals) {
         EXPECT_GT(row.interval->high, *row.value) << what;
         EXPECT_GE(row.interval->low, 0) << what;
         EXPECT_LE(row.interval->high, 1) << what;
-        EXPECT_TRUE(row.interval->method.starts_with("image bootstrap")) << row.interval->method;
+        EXPECT_TRUE(row.interval->method.starts_with("image jackknife")) << row.interval->method;
       }
     }
   }
@@ -279,35 +302,28 @@ TEST_F(TwoFoldersOfMaps, ValuesAreThoseOfTheDefinitionsAndHaveIntervals) {
 
 TEST_F(TwoFoldersOfMaps, ReplicatesAreTheValuesOfImagesDrawnAnew) {
   for (const bool of_a : {true, false}) {
-    std::map<std::string, Drawn> expected;
-    for (const std::string group : {"bottle", "cable", "pooled"})
-      expected[group] = drawn(group, of_a);
-    std::size_t seen = 0;
-    const fs::path run = place(of_a ? "a" : "b");
-    const std::string id = nlohmann::json::parse(store::read_text(run / "run.json"))["run"];
-    store::for_each_record(
-        run / "replicates.jsonl", "replicates", id,
-        [&](std::string_view object, std::uint64_t, std::uint64_t) {
-          const store::Replicates one = store::replicates_of(object);
-          const auto m = std::ranges::find(kMetrics, one.metric) - kMetrics.begin();
-          ASSERT_LT(m, std::ssize(kMetrics)) << one.metric;
-          const Drawn& all = expected.at(one.group);
-          const std::string what = one.metric + " " + one.group + (of_a ? " a" : " b");
-          ASSERT_EQ(one.deviations.size(), static_cast<std::size_t>(kResamples)) << what;
-          for (std::size_t r = 0; r < one.deviations.size(); ++r)
-            EXPECT_NEAR(one.value + static_cast<double>(one.deviations[r]), all.replicates[m][r],
-                        1e-7)
-                << what << " replicate " << r;
-          EXPECT_NEAR(one.widening, all.widening[m], 1e-9) << what;
-          EXPECT_NEAR(one.degrees, all.degrees[m], 1e-6) << what;
-          ++seen;
-        });
-    EXPECT_EQ(seen, 3 * kMetrics.size());
+    const auto all = kept(of_a ? "a" : "b");
+    EXPECT_EQ(all.size(), 3 * kMetrics.size());
+    for (const std::string group : {"bottle", "cable", "pooled"}) {
+      const Drawn expected = drawn(group, of_a);
+      for (std::size_t m = 0; m < kMetrics.size(); ++m) {
+        const std::string what = kMetrics[m] + " " + group + (of_a ? " a" : " b");
+        const store::Replicates& one = all.at({kMetrics[m], group});
+        ASSERT_EQ(one.deviations.size(), static_cast<std::size_t>(kResamples)) << what;
+        for (std::size_t r = 0; r < one.deviations.size(); ++r)
+          EXPECT_NEAR(one.value + static_cast<double>(one.deviations[r]), expected.replicates[m][r],
+                      1e-7)
+              << what << " replicate " << r;
+        EXPECT_NEAR(one.widening, expected.widening[m], 1e-9) << what;
+        EXPECT_GE(one.degrees, 1) << what;
+      }
+    }
   }
 }
 
 TEST_F(TwoFoldersOfMaps, PairedTestsAreThoseOfTheDefinitions) {
   const auto tests = compared();
+  const auto of_first = kept("a"), of_second = kept("b");
   struct OfClasses {
     double difference = 0, variance = 0;
   };
@@ -320,7 +336,8 @@ TEST_F(TwoFoldersOfMaps, PairedTestsAreThoseOfTheDefinitions) {
       std::vector<double> differences;
       for (int r = 0; r < kResamples; ++r)
         differences.push_back(b.replicates[m][r] - a.replicates[m][r]);
-      const double variance = variance_of(differences) * a.widening[m],
+      // Of both models the mean of what their jackknifes say, and the degrees of both.
+      const double variance = variance_of(differences) * (a.widening[m] + b.widening[m]) / 2,
                    difference = of_b[m] - of_a[m];
       if (group != "pooled") macro[m].difference += difference, macro[m].variance += variance;
       const auto test = test_of(tests, kMetrics[m], group);
@@ -330,10 +347,11 @@ TEST_F(TwoFoldersOfMaps, PairedTestsAreThoseOfTheDefinitions) {
       EXPECT_NEAR(test["second_value"], of_b[m], 1e-12) << what;
       EXPECT_NEAR(test["difference"], difference, 1e-12) << what;
       // The file keeps deviations as floats.
-      EXPECT_NEAR(
-          test["p_value"],
-          student_two_sided(difference / std::sqrt(variance), std::min(a.degrees[m], b.degrees[m])),
-          1e-5)
+      EXPECT_NEAR(test["p_value"],
+                  student_two_sided(difference / std::sqrt(variance),
+                                    of_first.at({kMetrics[m], group}).degrees +
+                                        of_second.at({kMetrics[m], group}).degrees),
+                  1e-5)
           << what;
       EXPECT_LT(test["interval"]["low"], difference) << what;
       EXPECT_GT(test["interval"]["high"], difference) << what;
