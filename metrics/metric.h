@@ -132,7 +132,8 @@ struct MetricEntry {
   bool pixel = false;     // needs maps and masks
   bool optional =
       false;  // where nothing has a value there are no rows: few models give what it measures
-  bool across = false;  // one metric sees all categories of a task, as they share a threshold
+  bool across = false;   // one metric sees all categories of a task, as they share a threshold
+  bool bounded = false;  // takes memory that MetricOptions::memory bounds; several share it
   std::vector<ValueInfo> gives = {};
   std::function<std::unique_ptr<Metric>(const MetricOptions&)> make = {};
 };

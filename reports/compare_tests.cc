@@ -1,6 +1,7 @@
 #include "reports/compare_tests.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -20,7 +21,9 @@ using metrics::PairedTest;
 using Sample = PairedTask::Sample;
 
 // What of a sample a metric looks at.
-enum class Reads { scores, decisions, threshold, values, replicates, nothing };
+enum class Reads { scores, kinds, decisions, threshold, values, replicates, nothing };
+
+const std::vector<std::string> kKinds = {"structural", "logical"};
 
 bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
@@ -28,8 +31,11 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> names
 
 Reads reads(const std::string& metric) {
   if (metric == "generated_image_accuracy") return Reads::values;
-  if (metric.starts_with("joint_") || metric == "auroc_of_kinds") return Reads::nothing;
-  if (is_of_pixels(metric)) return Reads::replicates;
+  if (metric.starts_with("joint_")) return Reads::nothing;
+  if (is_one_of(metric, {"auroc_of_kinds", "map_max_auroc"})) return Reads::kinds;
+  if (metric.starts_with("map_max_auroc_")) return Reads::scores;
+  if (is_of_pixels(metric) || is_one_of(metric, {"auroc_mvtec", "average_precision_trapezoid"}))
+    return Reads::replicates;
   if (metric.starts_with("auroc") || is_one_of(metric, {"average_precision", "f1_max"}))
     return Reads::scores;
   if (is_one_of(metric, {"accuracy", "precision", "recall", "f1"})) return Reads::decisions;
@@ -50,7 +56,21 @@ const store::Row* row_of(const store::Summary& summary, const std::string& task,
 
 // "structural" of "auroc_structural": anomalies of that kind against all normal samples.
 std::string kind_of(const std::string& metric) {
-  return metric.starts_with("auroc_") ? metric.substr(6) : "";
+  for (const std::string& kind : kKinds)
+    if (metric == "auroc_" + kind || metric == "map_max_auroc_" + kind) return kind;
+  return {};
+}
+
+// Of all defects whose kind is `kind`, as the data set calls them: "structural_anomalies".
+bool is_of(const Outcome& outcome, const std::string& kind) {
+  return outcome.anomalous == true && outcome.defect.starts_with(kind);
+}
+
+// What a metric ranks samples by: the answer's score, or the maximum of the map.
+std::optional<double> ranked_by(const std::string& metric, const Mark& mark) {
+  if (!metric.starts_with(kMapMaximum)) return mark.score;
+  const auto found = mark.values.find(kMapMaximum);
+  return found == mark.values.end() ? std::optional<double>() : found->second;
 }
 
 // A metric's outcome over some samples: a test, or what values there are and why there is no test.
@@ -164,7 +184,10 @@ class TaskComparer {
       macro.left_out = left_out;
       if (classes.empty()) {
         fill(macro, {.reason = missing});
-        if (is_untested()) fill(macro, untested("macro", missing));
+        const bool any_value =
+            std::any_of(rows.begin(), rows.end(),
+                        [](const Comparison::Row& one) { return one.first.has_value(); });
+        if (any_value) fill(macro, untested("macro", missing));
       } else {
         fill(macro, {.test = metrics::mean_of_tests(classes, options_.level)});
         if (macro.test.empty()) macro.reason = "a class has too few samples for an interval";
@@ -224,10 +247,12 @@ class TaskComparer {
   const Mark* second_mark(std::size_t i) const { return mark(task_.samples[i].second); }
 
   bool is_usable(const Mark& one, const Outcome& outcome) const {
+    const std::optional<double> score = ranked_by(metric_, one);
     switch (reads(metric_)) {
       case Reads::scores:
+      case Reads::kinds:
       case Reads::threshold:
-        return one.score && std::isfinite(*one.score) && outcome.anomalous;
+        return score && std::isfinite(*score) && outcome.anomalous;
       case Reads::decisions:
         return one.decision && outcome.anomalous;
       case Reads::values:
@@ -240,11 +265,15 @@ class TaskComparer {
   }
 
   std::vector<std::size_t> of_kind(std::vector<std::size_t> members) const {
-    const std::string kind = kind_of(metric_);
-    if (!kind.empty())
+    std::vector<std::string> kinds;
+    if (reads(metric_) == Reads::kinds) kinds = kKinds;
+    if (const std::string kind = kind_of(metric_); !kind.empty()) kinds = {kind};
+    if (!kinds.empty())
       std::erase_if(members, [&](std::size_t i) {
         const Outcome& outcome = task_.samples[i].first;
-        return outcome.anomalous.value_or(true) && !outcome.defect.starts_with(kind);
+        return outcome.anomalous != false &&
+               std::none_of(kinds.begin(), kinds.end(),
+                            [&](const std::string& kind) { return is_of(outcome, kind); });
       });
     return members;
   }
@@ -261,10 +290,7 @@ class TaskComparer {
 
   Result result_of(const std::string& group, const std::vector<std::size_t>& used) {
     if (reads(metric_) == Reads::nothing)
-      return untested(group, is_of_pixels(metric_)
-                                 ? "no test: not drawn anew, since all categories share the "
-                                   "threshold"
-                                 : "no test: a mean of AUROCs that share their normal samples");
+      return untested(group, "no test: not drawn anew, since all categories share the threshold");
     if (reads(metric_) == Reads::replicates) return drawn(group);
     if (used.empty() && is_of_pixels(metric_))
       return untested(group, "no test: a run has no value per sample; `looktwice score` adds it");
@@ -273,6 +299,9 @@ class TaskComparer {
     switch (reads(metric_)) {
       case Reads::scores:
         result = ranking(group, used);
+        break;
+      case Reads::kinds:
+        result = kinds(used);
         break;
       case Reads::decisions:
       case Reads::threshold:
@@ -284,13 +313,9 @@ class TaskComparer {
     return checked(group, used, std::move(result));
   }
 
-  bool is_untested() const {
-    return reads(metric_) == Reads::nothing || reads(metric_) == Reads::replicates;
-  }
+  using DrawnValues = std::map<std::array<std::string, 3>, store::Replicates>;
 
-  using DrawnValues = std::map<std::pair<std::string, std::string>, store::Replicates>;
-
-  // By metric and group. A run that was scored before there were replicates has none.
+  // By scorer, metric and group. A run that was scored before there were replicates has none.
   static void read_replicates(const RunView& run, const std::string& task, DrawnValues& drawn) {
     const std::filesystem::path file = run.folder / "replicates.jsonl";
     if (run.folder.empty() || !std::filesystem::exists(file)) return;
@@ -298,7 +323,7 @@ class TaskComparer {
                            [&](std::string_view object, std::uint64_t, std::uint64_t) {
                              store::Replicates one = store::replicates_of(object);
                              if (one.task != task) return;
-                             const std::pair key(one.metric, one.group);
+                             const std::array key{one.scorer, one.metric, one.group};
                              drawn.insert_or_assign(key, std::move(one));
                            });
   }
@@ -312,7 +337,7 @@ class TaskComparer {
     const store::Replicates* found[2] = {};
     for (std::size_t r = 0; r < 2; ++r) {
       if (!rows[r] || !rows[r]->value) return untested(group, "neither run has one");
-      const auto at = values[r]->find({metric_, group});
+      const auto at = values[r]->find({scorer_, metric_, group});
       if (at == values[r]->end())
         return untested(group, "no test: " + (!rows[r]->no_interval.empty()
                                                   ? rows[r]->no_interval
@@ -324,7 +349,7 @@ class TaskComparer {
                                    " is of another scoring; `looktwice score` makes it again");
     }
     const store::Replicates &a = *found[0], &b = *found[1];
-    if (a.tag != b.tag) return untested(group, "no test: the runs have maps of different images");
+    if (a.tag != b.tag) return untested(group, "no test: the values are of different images");
     if (a.seed != b.seed || a.deviations.size() != b.deviations.size() || a.deviations.size() < 2)
       return untested(group,
                       "no test: images were drawn with different seeds or another number of "
@@ -372,15 +397,19 @@ class TaskComparer {
     std::vector<double> a, b;
     std::vector<std::uint8_t> positive;
     for (const std::size_t i : used) {
-      a.push_back(*second_mark(i)->score);
-      b.push_back(*first_mark(i)->score);
+      a.push_back(*ranked_by(metric_, *second_mark(i)));
+      b.push_back(*ranked_by(metric_, *first_mark(i)));
       positive.push_back(*task_.samples[i].first.anomalous);
     }
     const auto anomalous = std::count(positive.begin(), positive.end(), 1);
-    if (anomalous == 0) return {.reason = "only normal samples: nothing to rank"};
-    if (anomalous == std::ssize(positive))
-      return {.reason = "only anomalous samples: nothing to rank"};
-    if (metric_.starts_with("auroc"))
+    if (anomalous == 0 || anomalous == std::ssize(positive)) {
+      const std::string why = std::string("only ") + (anomalous == 0 ? "normal" : "anomalous") +
+                              " samples: nothing to rank";
+      Result result = untested(group, why);  // auroc_adaclip has a value all the same
+      result.reason = why;
+      return result;
+    }
+    if (metric_.find("auroc") != std::string::npos)
       return {.test = metrics::auroc_test(a, b, positive, drawing(used), options_.level)};
     std::vector<PairedTest>& both = ranking_[group];
     if (both.empty()) both = metrics::ranking_tests(a, b, positive, drawing(used), options_.level);
@@ -388,6 +417,23 @@ class TaskComparer {
     Result result{.test = both[metric_ == "average_precision" ? 0 : 1]};
     if (!result.test->interval) result.reason = "one sample of a class: no interval";
     return result;
+  }
+
+  // Both kinds of anomaly, each against all normal samples.
+  Result kinds(const std::vector<std::size_t>& used) const {
+    std::vector<double> a, b;
+    std::vector<int> kind;
+    for (const std::size_t i : used) {
+      a.push_back(*ranked_by(metric_, *second_mark(i)));
+      b.push_back(*ranked_by(metric_, *first_mark(i)));
+      kind.push_back(-1);
+      for (std::size_t k = 0; k < kKinds.size(); ++k)
+        if (is_of(task_.samples[i].first, kKinds[k])) kind.back() = static_cast<int>(k);
+    }
+    const auto test = metrics::kinds_test(a, b, kind, static_cast<int>(kKinds.size()),
+                                          drawing(used), options_.level);
+    if (!test) return {.reason = "a kind of anomaly or the normal samples are missing"};
+    return {.test = test};
   }
 
   double threshold(const store::Summary& summary, const std::string& task,

@@ -7,7 +7,7 @@
 namespace looktwice::reports {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 67> kTitles = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 70> kTitles = {{
     {"auroc", "AUROC"},
     {"average_precision", "AP"},
     {"ap", "AP"},
@@ -27,6 +27,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 67> kTitles 
     {"aupro", "AUPRO"},
     {"map_max_auroc", "AUROC of map maximum"},
     {"auroc_of_kinds", "AUROC, mean of kinds"},
+    {"auroc_mvtec", "AUROC (MVTec)"},
+    {"auroc_adaclip", "AUROC (AdaCLIP)"},
+    {"average_precision_trapezoid", "AP by trapezoids"},
     {"auroc_structural", "AUROC structural"},
     {"auroc_logical", "AUROC logical"},
     {"rouge_l", "ROUGE-L"},

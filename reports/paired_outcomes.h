@@ -9,6 +9,9 @@
 
 namespace looktwice::reports {
 
+// Among a sample's values a score of any scale: what map_max_auroc ranks (metrics/pixel/spro.cc).
+inline constexpr const char* kMapMaximum = "map_max";
+
 struct PairedTask {
   std::string name = {};  // "zsad.elpv", with its variant where it has one
   store::TaskSummary first = {}, second = {};

@@ -127,7 +127,7 @@ void add_values(Assumed& assumed, const PairedTask& pair, const std::string& sco
         differences[name].push_back(found->second - value);
   }
   for (const auto& [name, values] : differences)
-    if (metric_unit(name) == Unit::percent) add_mean(assumed, name, values);
+    if (metric_unit(name) == Unit::percent && name != kMapMaximum) add_mean(assumed, name, values);
 }
 
 // How two runs go together: the share of samples that exactly one gets right, the correlation of

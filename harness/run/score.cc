@@ -49,8 +49,31 @@ void add_rows(std::vector<store::Row>& rows, const MetricEntry& family,
   }
 }
 
-void add_image_rows(std::vector<store::Row>& rows, const Task& task,
-                    const std::vector<Marked>& marked, const Plan& plan,
+// Replicates of the values that the plan shows, but for means: those are made of these.
+void add_replicates(std::vector<store::Replicates>& replicates, const MetricEntry& family,
+                    const std::vector<std::string>& names, const std::string& task,
+                    const std::string& scorer, const std::string& group,
+                    const std::vector<Value>& values) {
+  for (std::size_t i = 0; i < family.gives.size(); ++i) {
+    const Value& value = values[i];
+    if (!value.value || !value.drawing || !wanted(names, family.gives[i])) continue;
+    store::Replicates one{.task = task,
+                          .scorer = scorer,
+                          .metric = family.gives[i].name,
+                          .group = group,
+                          .value = *value.value,
+                          .seed = value.drawing->seed,
+                          .tag = value.drawing->tag,
+                          .widening = value.drawing->widening,
+                          .degrees = value.drawing->degrees};
+    for (const double replicate : value.replicates)
+      one.deviations.push_back(static_cast<float>(replicate - *value.value));
+    replicates.push_back(std::move(one));
+  }
+}
+
+void add_image_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
+                    const Task& task, const std::vector<Marked>& marked, const Plan& plan,
                     const ScoreOptions& options) {
   for (const std::string& scorer : plan.scorers) {
     metrics::MetricOptions metric_options = options.metric;
@@ -83,8 +106,14 @@ void add_image_rows(std::vector<store::Row>& rows, const Task& task,
       }
       std::map<std::string, std::vector<Value>> values;
       for (const auto& [category, metric] : per_category) values[category] = metric->values();
-      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values,
-               pooled->values());
+      const std::vector<Value> all = pooled->values();
+      add_rows(rows, family, plan.image_metrics, task.full_name(), scorer, values, all);
+      for (const auto& [category, own] : values)
+        if (values.size() > 1)  // else the pooled ones say the same
+          add_replicates(replicates, family, plan.image_metrics, task.full_name(), scorer, category,
+                         own);
+      add_replicates(replicates, family, plan.image_metrics, task.full_name(), scorer, kPooled,
+                     all);
     }
   }
 }
@@ -100,10 +129,13 @@ std::vector<MetricEntry> pixel_families(const std::vector<std::string>& names) {
   return families;
 }
 
-// Values of single samples that a pixel metric has, where the plan shows that metric.
+// Values of single samples that a pixel metric has, where the plan shows that metric or one that is
+// made of them: "map_max" of "map_max_auroc".
 void keep_values(std::vector<Marked>& marked, const metrics::Metric& metric, const Plan& plan) {
   for (const auto& [name, values] : metric.by_sample()) {
-    if (std::ranges::find(plan.pixel_metrics, name) == plan.pixel_metrics.end()) continue;
+    if (std::ranges::none_of(plan.pixel_metrics,
+                             [&](const std::string& shown) { return shown.starts_with(name); }))
+      continue;
     for (Marked& one : marked) {
       const auto found = values.find(one.outcome.sample);
       if (found == values.end()) continue;
@@ -125,28 +157,6 @@ void add_rewards(std::vector<Marked>& marked) {
     }
 }
 
-// Replicates of the values that the plan shows, but for means: those are made of these.
-void add_replicates(std::vector<store::Replicates>& replicates, const MetricEntry& family,
-                    const std::vector<std::string>& names, const std::string& task,
-                    const std::string& group, const std::vector<Value>& values) {
-  for (std::size_t i = 0; i < family.gives.size(); ++i) {
-    const Value& value = values[i];
-    if (!value.value || !value.drawing || !wanted(names, family.gives[i])) continue;
-    store::Replicates one{.task = task,
-                          .scorer = kMapScorer,
-                          .metric = family.gives[i].name,
-                          .group = group,
-                          .value = *value.value,
-                          .seed = value.drawing->seed,
-                          .tag = value.drawing->tag,
-                          .widening = value.drawing->widening,
-                          .degrees = value.drawing->degrees};
-    for (const double replicate : value.replicates)
-      one.deviations.push_back(static_cast<float>(replicate - *value.value));
-    replicates.push_back(std::move(one));
-  }
-}
-
 void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>& replicates,
                     const Task& task, std::vector<Marked>& marked, const Plan& plan,
                     const ImageCodec& codec, const store::RunFolder& folder, ScoreOptions options) {
@@ -159,6 +169,9 @@ void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates
   std::map<std::string, std::vector<std::size_t>> by_category;
   for (const std::size_t i : samples) by_category[task.samples[i].category].push_back(i);
   const std::vector<MetricEntry> families = pixel_families(plan.pixel_metrics);
+  const auto sharing = std::ranges::count(families, true, &MetricEntry::bounded);
+  if (options.metric.memory > 0 && sharing > 1)
+    options.metric.memory = std::max<std::int64_t>(1, options.metric.memory / sharing);
   const auto first_across = std::ranges::find(families, true, &MetricEntry::across);
   const std::span per_category(families.begin(), first_across);
   std::vector<std::map<std::string, std::vector<Value>>> values(families.size());
@@ -190,9 +203,10 @@ void add_pixel_rows(std::vector<store::Row>& rows, std::vector<store::Replicates
     add_rows(rows, families[f], plan.pixel_metrics, task.full_name(), kMapScorer, values[f], all);
     for (const auto& [category, own] : values[f])
       if (!one_category)  // else the pooled ones say the same
-        add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), category,
-                       own);
-    add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kPooled, all);
+        add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kMapScorer,
+                       category, own);
+    add_replicates(replicates, families[f], plan.pixel_metrics, task.full_name(), kMapScorer,
+                   kPooled, all);
   }
 }
 
@@ -315,7 +329,7 @@ void add_all_rows(std::vector<store::Row>& rows, std::vector<store::Replicates>&
   add_pixel_rows(of_pixels, replicates, task, marked, plan, codec, folder, options);
   add_rewards(marked);
   measure_answers(marked, plan, options.unicode_words);
-  add_image_rows(rows, task, marked, plan, options);
+  add_image_rows(rows, replicates, task, marked, plan, options);
   add_answer_rows(rows, task, marked, plan, options.metric, why_none);
   rows.insert(rows.end(), of_pixels.begin(), of_pixels.end());
 }

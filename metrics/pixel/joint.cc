@@ -105,6 +105,7 @@ MetricEntry joint_metric() {
   return {.name = "joint",
           .pixel = true,
           .across = true,
+          .bounded = true,
           .gives =
               {{"joint_pixel_f1", "F1 of pixels at the threshold that all categories share", true},
                {"joint_pixel_accuracy", "share of pixels called rightly there", true},
@@ -131,7 +132,9 @@ MetricEntry joint_metric() {
             };
             return std::make_unique<Joint>(JointThreshold({.search = search(),
                                                            .pooled = options.pooled_threshold,
-                                                           .threshold = options.pixel_threshold}));
+                                                           .threshold = options.pixel_threshold,
+                                                           .memory = options.memory,
+                                                           .threads = options.threads}));
           }};
 }
 

@@ -13,10 +13,11 @@
 namespace looktwice::metrics {
 namespace {
 
-constexpr int kSteps = 1000;                  // of the grid
-constexpr std::size_t kLeading = 1 << 16;     // ranges of the first pass of an exact search
-constexpr std::size_t kChildren = 256;        // into which a later pass divides a range
-constexpr std::size_t kNodeBytes = 64 << 20;  // of counters in a later pass, per thread
+constexpr int kSteps = 1000;                    // of the grid
+constexpr std::size_t kLeading = 1 << 16;       // ranges of the first pass of an exact search
+constexpr int kFineBits = 16, kCoarseBits = 8;  // leading bits of these; with little memory
+constexpr std::size_t kChildren = 256;          // into which a later pass divides a range
+constexpr std::size_t kNodeBytes = 64 << 20;    // of counters in a later pass, per thread
 
 [[noreturn]] void refuse(std::string_view id, const std::string& why) {
   throw std::invalid_argument(std::string(id) + ": " + why);
@@ -61,6 +62,7 @@ struct JointThreshold::Search {
   };
   std::vector<Node> open = {};     // may hold the best
   std::vector<Node> counted = {};  // of these, the ones whose parts are being counted; slot = index
+  std::vector<int> shifts = {};    // by slot: where the 8 bits that tell its parts begin
   // By the 16 leading bits: a slot, kNone, or kDeeper - index into `deeper`, which holds a slot or
   // kNone by the next 8 bits.
   static constexpr std::int32_t kNone = -1, kDeeper = -2;
@@ -200,9 +202,21 @@ void JointThreshold::count_grid(Category& category, std::span<const float> map,
 
 void JointThreshold::count_leading(Category& category, std::span<const float> map,
                                    std::span<const std::uint8_t> mask) const {
-  for (auto& bins : category.bins) bins.resize(kLeading);
+  const int bits = first_bits();
+  for (auto& bins : category.bins) bins.resize(std::size_t{1} << bits);
   for (std::size_t i = 0; i < map.size(); ++i)
-    ++category.bins[!mask.empty() && mask[i] != 0][pixel_key(map[i]) >> 16];
+    ++category.bins[!mask.empty() && mask[i] != 0][pixel_key(map[i]) >> (32 - bits)];
+}
+
+// Every thread counts for itself, and then all go into one.
+std::size_t JointThreshold::bytes_of_a_part() const {
+  if (options_.memory <= 0) return kNodeBytes;
+  return std::min(kNodeBytes, static_cast<std::size_t>(options_.memory / (options_.threads + 1)));
+}
+
+// How many categories there are is not known yet: 64 of them fit where all of kNodeBytes is there.
+int JointThreshold::first_bits() const {
+  return bytes_of_a_part() < kNodeBytes ? kCoarseBits : kFineBits;
 }
 
 void JointThreshold::count_nodes(Category& category, std::span<const float> map,
@@ -213,14 +227,13 @@ void JointThreshold::count_nodes(Category& category, std::span<const float> map,
     const std::uint32_t key = pixel_key(map[i]);
     std::int32_t slot = search.slots[key >> 16];
     if (slot == Search::kNone) continue;
-    std::uint32_t child = key >> 8 & 255;
     if (slot <= Search::kDeeper) {
-      slot = search.deeper[static_cast<std::size_t>(Search::kDeeper - slot)][child];
+      slot = search.deeper[static_cast<std::size_t>(Search::kDeeper - slot)][key >> 8 & 255];
       if (slot == Search::kNone) continue;
-      child = key & 255;
     }
-    ++category
-          .bins[!mask.empty() && mask[i] != 0][static_cast<std::size_t>(slot) * kChildren + child];
+    const auto own = static_cast<std::size_t>(slot);
+    const std::uint32_t child = key >> search.shifts[own] & 255;
+    ++category.bins[!mask.empty() && mask[i] != 0][own * kChildren + child];
   }
 }
 
@@ -368,7 +381,8 @@ void JointThreshold::Search::look_at(Node node, const Tally& called, std::uint32
 void JointThreshold::bound_leading() {
   Search& search = *search_;
   Tally above(search.names.size());
-  for (std::size_t leading = kLeading; leading-- > 0;) {
+  const int bits = first_bits();
+  for (std::size_t leading = std::size_t{1} << bits; leading-- > 0;) {
     Tally called = above;
     std::uint64_t own = 0;
     std::size_t c = 0;
@@ -381,8 +395,9 @@ void JointThreshold::bound_leading() {
       ++c;
     }
     if (own == 0) continue;
-    const auto first = static_cast<std::uint32_t>(leading << 16);
-    search.look_at({.first = first, .bits = 16, .above = above}, called, first | 0xffffU);
+    const auto first = static_cast<std::uint32_t>(leading << (32 - bits));
+    search.look_at({.first = first, .bits = bits, .above = above}, called,
+                   first | ((std::uint32_t{1} << (32 - bits)) - 1));
     above = std::move(called);
   }
   plan_next_pass();
@@ -448,7 +463,7 @@ void JointThreshold::plan_next_pass() {
     return a.bound != b.bound ? a.bound > b.bound : a.first < b.first;
   });
   const std::size_t most = std::max<std::size_t>(
-      1, kNodeBytes / (search.names.size() * 2 * kChildren * sizeof(std::uint64_t)));
+      1, bytes_of_a_part() / (search.names.size() * 2 * kChildren * sizeof(std::uint64_t)));
   const std::size_t taken = std::min(most, search.open.size());
   search.counted.assign(
       std::make_move_iterator(search.open.begin()),
@@ -456,13 +471,17 @@ void JointThreshold::plan_next_pass() {
   search.open.erase(search.open.begin(), search.open.begin() + static_cast<std::ptrdiff_t>(taken));
   search.slots.assign(kLeading, Search::kNone);
   search.deeper.clear();
+  search.shifts.clear();
   for (std::size_t slot = 0; slot < search.counted.size(); ++slot) {
     const Search::Node& node = search.counted[slot];
-    std::int32_t& entry = search.slots[node.first >> 16];
-    if (node.bits == 16) {
-      entry = static_cast<std::int32_t>(slot);
+    search.shifts.push_back(32 - node.bits - 8);
+    const std::size_t leading = node.first >> 16;
+    if (node.bits <= kFineBits) {
+      std::fill_n(search.slots.begin() + static_cast<std::ptrdiff_t>(leading),
+                  std::size_t{1} << (kFineBits - node.bits), static_cast<std::int32_t>(slot));
       continue;
     }
+    std::int32_t& entry = search.slots[leading];
     if (entry == Search::kNone) {
       entry = Search::kDeeper - static_cast<std::int32_t>(search.deeper.size());
       search.deeper.emplace_back().fill(Search::kNone);

@@ -37,6 +37,12 @@ struct JointOptions {
   ThresholdSearch search = ThresholdSearch::grid;
   bool pooled = false;     // a and b over all pixels and pictures instead of means over categories
   double threshold = 0.5;  // of ThresholdSearch::given
+  // Bytes for the counters of an exact search; 0: as many as it says above. With less the first
+  // pass divides the scores into 256 ranges instead of 65,536, and a pass more is needed, or
+  // several; never another result. Not bounded: a score per picture, the ranges that are still open
+  // (16 bytes a category each), the grid.
+  std::int64_t memory = 0;
+  int threads = 1;  // that share it
 };
 
 struct PixelsAndPictures {
@@ -91,6 +97,8 @@ class JointThreshold {
   Category& category_named(std::string_view name);
   void count_grid(Category& category, std::span<const float> map,
                   std::span<const std::uint8_t> mask) const;
+  std::size_t bytes_of_a_part() const;
+  int first_bits() const;
   void count_leading(Category& category, std::span<const float> map,
                      std::span<const std::uint8_t> mask) const;
   void count_nodes(Category& category, std::span<const float> map,

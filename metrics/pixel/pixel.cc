@@ -271,6 +271,7 @@ std::vector<ValueInfo> infos() {
 MetricEntry pixel_metric() {
   return {.name = "pixel",
           .pixel = true,
+          .bounded = true,
           .gives = infos(),
           .make = [](const MetricOptions& options) -> std::unique_ptr<Metric> {
             PixelStream stream(

@@ -1,7 +1,6 @@
 #include "metrics/pixel/pixel_stream.h"
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -40,37 +39,22 @@ class Walker final : public ScoreVisitor {
 
 }  // namespace
 
-// An eighth of the bound for the piles of all threads, what is left for the scores: 4 bytes each
-// as they are gathered, 2 in the table, 4 for counts. Both have a least size.
-std::size_t PixelStream::pile_bytes() const {
-  if (options_.memory <= 0) return NormalPiles::kPileBytes;
-  return std::clamp<std::size_t>(static_cast<std::size_t>(options_.memory / 8 / options_.threads),
-                                 NormalPiles::kLeastPileBytes, NormalPiles::kPileBytes);
-}
-
-std::int64_t PixelStream::room_for_scores() const {
-  constexpr std::int64_t kRest = 6 << 20, kLeast = 1 << 20, kEach = 10;
-  const auto piles = static_cast<std::int64_t>(pile_bytes() + NormalPiles::kRestBytes);
-  return std::max(kLeast, options_.memory - kRest - options_.threads * piles) / kEach;
-}
-
-PixelStream::PixelStream(const PixelOptions& options) : options_(options) {
+PixelStream::PixelStream(const PixelOptions& options)
+    : options_(options), ranges_(options.memory, options.threads) {
   if (!(options.fpr_limit > 0 && options.fpr_limit <= 1))
     throw std::invalid_argument("the limit of the false positive rate must lie in (0, 1]");
-  if (options.memory <= 0) return;
-  anomalous_by_leading_.assign(1 << 16, 0);
-  held_ = std::make_shared<std::atomic<std::int64_t>>(0);
 }
 
 void PixelStream::begin_pass(int pass) {
   if (pass == 1) begin_tally();
   if (pass > 1) {
-    missed_ = missed_ || (counts_in(pass_) && (counted_ != normal_ || counted_images_ != images_));
-    if (counts_in(pass_)) tally_counts(tally_);
+    const bool counted = ranges_.counts_in(pass_);
+    missed_ = missed_ || (counted && (counted_ != normal_ || counted_images_ != images_));
+    if (counted) tally_counts(tally_);
     counting_ = {};
   }
   pass_ = pass;
-  if (counts_in(pass)) begin_count();
+  if (ranges_.counts_in(pass)) begin_count();
 }
 
 void PixelStream::begin_tally() {
@@ -81,53 +65,22 @@ void PixelStream::begin_tally() {
   plan.lowest = lowest_.value_or(0);
   plan.highest = highest_.value_or(0);
   tally_ = PixelTally(plan, normal_, anomalous_, regions_);
-  if (!overfull()) return;
-  kept_ = false;
-  scores_.clear();
-  find_ranges();
-}
-
-// As many leading bits as fit, from the top down.
-void PixelStream::find_ranges() {
-  const std::int64_t room = room_for_scores();
-  std::int64_t held = 0;
-  Range range;
-  for (std::uint32_t leading = range.last + 1; leading-- > 0;) {
-    const std::int64_t here = anomalous_by_leading_[leading];
-    if (held > 0 && held + here > room) {
-      range.first = leading + 1;
-      ranges_.push_back(range);
-      range.last = leading;
-      held = 0;
-    }
-    held += here;
-  }
-  range.first = 0;
-  ranges_.push_back(range);
+  if (ranges_.divide()) scores_.clear();
 }
 
 void PixelStream::begin_count() {
-  const Range range = range_of(pass_);
-  missed_ = missed_ || (!kept_ && scores_.size() != anomalous_in(range));
+  const ScoreRanges::Range range = ranges_.range_of(pass_);
+  missed_ = missed_ || (ranges_.is_divided() && scores_.size() != ranges_.scores_in(pass_));
   for (const float mark : tally_.marks()) {
     const std::uint32_t key = pixel_key(mark);
     if (key >> 16 >= range.first && key >> 16 <= range.last) scores_.mark(key);
   }
   counting_ = PixelCounting(std::move(scores_), {.threads = options_.threads,
                                                  .engine = options_.engine,
-                                                 .pile_bytes = pile_bytes(),
+                                                 .pile_bytes = ranges_.pile_bytes(),
                                                  .lanes = options_.lanes});
   scores_.clear();
   counted_ = counted_images_ = 0;
-}
-
-bool PixelStream::overfull() const {
-  return held_ && *held_ > room_for_scores();
-}
-
-std::int64_t PixelStream::anomalous_in(Range range) const {
-  const auto begin = anomalous_by_leading_.begin();
-  return std::accumulate(begin + range.first, begin + range.last + 1, std::int64_t{0});
 }
 
 void PixelStream::add(std::string_view id, std::span<const float> map,
@@ -138,7 +91,7 @@ void PixelStream::add(std::string_view id, std::span<const float> map,
   if (!mask.empty() && mask.size() != map.size()) refuse(id, "map and mask differ in size");
   if (map.size() > kMostScores) refuse(id, "a map of 2^31 scores or more");
   if (pass_ < 0) throw std::logic_error("begin_pass first");
-  if (!counts_in(pass_)) {
+  if (!ranges_.counts_in(pass_)) {
     if (pass_ == 0) look_at(id, map);
     if (!mask.empty()) collect(id, map, mask, width, height);
   } else {
@@ -165,9 +118,9 @@ void PixelStream::look_at(std::string_view id, std::span<const float> map) {
 
 void PixelStream::collect(std::string_view id, std::span<const float> map,
                           std::span<const std::uint8_t> mask, int width, int height) {
-  const Range range = pass_ == 0 ? Range{} : range_of(pass_);
+  const ScoreRanges::Range range = ranges_.range_of(pass_);
   std::int64_t found = 0;
-  const bool full = pass_ == 0 && overfull();
+  const bool full = pass_ == 0 && ranges_.overfull();
   if (full) scores_.clear();
   finder_.find(mask, width, height);
   const std::span<const Run> runs = finder_.runs();
@@ -190,11 +143,11 @@ void PixelStream::collect(std::string_view id, std::span<const float> map,
     const std::span<const float> own(row + run.begin,
                                      static_cast<std::size_t>(run.end - run.begin));
     if (!scores_.add_within(own, area, full ? 1 : range.first, full ? 0 : range.last,
-                            held_ && pass_ == 0 ? anomalous_by_leading_.data() : nullptr))
+                            pass_ == 0 ? ranges_.seen() : nullptr))
       refuse_not_finite(id);
   }
   if (pass_ > 0) return;
-  if (held_) *held_ += found;
+  ranges_.hold(found);
   normal_ -= found;
   anomalous_ += found;
   regions_ += static_cast<std::int64_t>(finder_.areas().size());
@@ -204,21 +157,19 @@ PixelStream PixelStream::clone_empty() const {
   PixelStream part(options_);
   part.pass_ = pass_;
   part.counting_ = counting_.part();
-  part.held_ = held_;
-  part.kept_ = kept_;
-  part.ranges_ = ranges_;
+  part.ranges_ = ranges_.part();
   return part;
 }
 
 void PixelStream::merge(const PixelStream& part) {
   if (part.pass_ != pass_) throw std::logic_error("the part belongs to another pass");
-  if (counts_in(pass_)) {
+  if (ranges_.counts_in(pass_)) {
     counting_.take(part.counting_);
     counted_ += part.counted_;
     counted_images_ += part.counted_images_;
     return;
   }
-  if (overfull() && pass_ == 0) {
+  if (ranges_.overfull() && pass_ == 0) {
     scores_.clear();
   } else {
     scores_.join(part.scores_);
@@ -231,12 +182,11 @@ void PixelStream::merge(const PixelStream& part) {
     lowest_ = std::min(lowest_.value_or(*part.lowest_), *part.lowest_);
     highest_ = std::max(highest_.value_or(*part.highest_), *part.highest_);
   }
-  for (std::size_t i = 0; i < anomalous_by_leading_.size(); ++i)
-    anomalous_by_leading_[i] += part.anomalous_by_leading_[i];
+  ranges_.merge(part.ranges_);
 }
 
 bool PixelStream::complete() const {
-  return !missed_ && pass_ == passes() - 1 && counts_in(pass_) && counted_ == normal_ &&
+  return !missed_ && pass_ == passes() - 1 && ranges_.counts_in(pass_) && counted_ == normal_ &&
          counted_images_ == images_;
 }
 

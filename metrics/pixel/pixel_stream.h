@@ -4,7 +4,6 @@
 // Definitions: docs/pixel_metrics.md.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "metrics/pixel/pixel_counting.h"
 #include "metrics/pixel/pixel_tally.h"
 #include "metrics/pixel/regions.h"
+#include "metrics/pixel/score_ranges.h"
 
 namespace looktwice::metrics {
 
@@ -50,7 +50,7 @@ class PixelStream {
   PixelStream& operator=(PixelStream&&) = default;
 
   // Ask again after each pass: more than two when the bound of memory needs them.
-  int passes() const { return kept_ ? 2 : 1 + 2 * static_cast<int>(ranges_.size()); }
+  int passes() const { return ranges_.passes(); }
   // Before each pass, from 0 on, on the one object that holds all that the pass before gathered.
   void begin_pass(int pass);
   // map[height][width]; mask[height][width], non-zero = anomalous, or empty for a picture without
@@ -68,22 +68,9 @@ class PixelStream {
   PixelResult result() const;
 
  private:
-  // Scores whose leading bits lie in [first, last].
-  struct Range {
-    std::uint32_t first = 0, last = 65535;
-  };
-  bool counts_in(int pass) const { return kept_ ? pass == 1 : pass > 0 && pass % 2 == 0; }
-  Range range_of(int pass) const {
-    return kept_ ? Range{} : ranges_[static_cast<std::size_t>(pass - 1) / 2];
-  }
-  std::int64_t anomalous_in(Range range) const;
-  bool overfull() const;
-  void find_ranges();
   void begin_tally();
   void begin_count();
   void tally_counts(PixelTally& tally) const;
-  std::size_t pile_bytes() const;
-  std::int64_t room_for_scores() const;
   void collect(std::string_view id, std::span<const float> map, std::span<const std::uint8_t> mask,
                int width, int height);
   void look_at(std::string_view id, std::span<const float> map);
@@ -94,14 +81,8 @@ class PixelStream {
   std::optional<float> lowest_ = {}, highest_ = {};  // of all scores, where asked for
   AnomalousScores scores_ = {};
   RegionFinder finder_ = {};
-  // Under a bound of memory: how many anomalous pixels have which leading bits, and how many all
-  // parts hold together.
-  std::vector<std::int64_t> anomalous_by_leading_ = {};
-  std::shared_ptr<std::atomic<std::int64_t>> held_ = {};
-  bool kept_ = true;                // all scores fit
-  std::vector<Range> ranges_ = {};  // else: the highest first, each with a pass to collect its
-                                    // scores and one to count
-  bool missed_ = false;             // a pass before the last did not show all
+  ScoreRanges ranges_ = {};
+  bool missed_ = false;                            // a pass before the last did not show all
   std::int64_t counted_ = 0, counted_images_ = 0;  // in this counting pass
   PixelTally tally_ = {};                          // has walked the ranges before
   PixelCounting counting_ = {};

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <limits>
 
-#include "metrics/binary/reranking.h"
 #include "metrics/metric.h"
 #include "metrics/pixel/image_resampling.h"
 #include "metrics/pixel/pixel_images.h"
@@ -21,7 +19,8 @@ constexpr std::array kLimitValues = {0.01, 0.05, 0.1, 0.3, 1.0};
 constexpr std::array kKinds = {"structural", "logical"};
 constexpr std::size_t kKindCount = kKinds.size();
 
-constexpr std::size_t kNormals = kKindCount;  // the stratum after those of the kinds
+constexpr const char* kMapMaximum = "map_max";  // a value of each picture
+constexpr std::size_t kNormals = kKindCount;    // the stratum after those of the kinds
 
 // A picture by the maximum of its map.
 struct Picture {
@@ -37,10 +36,15 @@ class Spro final : public Metric {
         options_(std::move(options)),
         images_(std::vector<double>(kLimitValues.begin(), kLimitValues.end())) {}
 
-  int passes() const override { return streams_[0].passes(); }
+  int passes() const override {
+    int most = 0;
+    for (const SproStream& stream : streams_) most = std::max(most, stream.passes());
+    return most;
+  }
   void begin_pass(int pass) override {
     pass_ = pass;
-    for (SproStream& stream : streams_) stream.begin_pass(pass);
+    for (SproStream& stream : streams_)
+      if (pass < stream.passes()) stream.begin_pass(pass);
     if (options_.resamples > 0) images_.begin_pass(pass);
   }
 
@@ -54,6 +58,7 @@ class Spro final : public Metric {
     }
     for (std::size_t k = 0; k < kKindCount; ++k) {
       if (!normal && kKinds.begin() + k != kind) continue;
+      if (pass_ >= streams_[k].passes()) continue;  // needs fewer passes than the other kind
       streams_[k].add(seen.id, seen.map, normal ? std::span<const Defect>{} : seen.defects,
                       seen.width, seen.height);
     }
@@ -120,6 +125,13 @@ class Spro final : public Metric {
     return all;
   }
 
+  // What the AUROCs rank, so that two runs can be compared sample by sample.
+  std::map<std::string, std::map<std::string, double>> by_sample() const override {
+    std::map<std::string, double> maxima;
+    for (const Picture& one : pictures_) maxima[one.id] = one.maximum;
+    return {{kMapMaximum, std::move(maxima)}};
+  }
+
   // The mean of both kinds, then each.
   static std::vector<ValueInfo> infos() {
     std::vector<ValueInfo> all;
@@ -171,21 +183,17 @@ class Spro final : public Metric {
     return kinds;
   }
 
-  // values: three (the mean, then each kind) per limit, then three AUROCs. Those have DeLong's
-  // interval; their replicates are there to be compared with another run's.
+  // values: three (the mean, then each kind) per limit, then three AUROCs. Those have DeLong's.
   void add_intervals(std::vector<Value>& values,
                      const std::array<KindScores, kKindCount>& maxima) const {
     constexpr std::size_t kRanks = 3 * kLimits.size();
     if (options_.resamples > 0)
-      add_resampled(values);
+      add_resampled(std::span(values).first(kRanks));
     else
       for (std::size_t v = 0; v < kRanks; ++v)
         if (values[v].value) values[v].no_interval = "--resamples=0";
     const auto set = [&](Value& value, const AurocEstimate& estimate, const Interval& interval) {
       value.interval = interval;
-      value.no_interval.clear();
-      value.bias.reset();
-      value.variance.reset();
       if (estimate.variance > 0) value.variance = estimate.variance;
     };
     if (const auto estimate = mean_of_kinds(maxima))
@@ -195,60 +203,33 @@ class Spro final : public Metric {
         set(values[kRanks + 1 + k], *estimate, auroc_interval(*estimate));
   }
 
-  void add_resampled(std::vector<Value>& values) const {
-    ImageDraws of_images({"structural", "logical", "normal"}), of_pictures = of_images;
-    for (std::size_t i = 0; i < images_.size(); ++i)
-      of_images.add(images_.id(i), images_.stratum(i));
-    for (const Picture& one : pictures_) of_pictures.add(one.id, one.stratum);
-    const ImageDraws::Drawn drawn = of_images.drawn(), pictures = of_pictures.drawn();
-    // Each kind's pictures and the normal ones, as Reranking wants them, in the order of drawing.
-    std::vector<Reranking> rankings;
-    for (std::size_t k = 0; k < kKindCount; ++k) {
-      KindScores kind;
-      for (const std::size_t i : pictures.order) {
-        const Picture& one = pictures_[i];
-        if (one.stratum != k && one.stratum != kNormals) continue;
-        kind.scores.push_back(one.maximum);
-        kind.positive.push_back(one.stratum == k);
-      }
-      rankings.emplace_back(kind.scores, kind.positive);
-    }
-    struct OfKind {
-      PixelImages::Sums curve = {};
-      std::vector<std::uint32_t> counts = {};  // for the ranking
-    };
-    using Kinds = std::array<OfKind, kKindCount>;
+  void add_resampled(std::span<Value> values) const {
+    ImageDraws draws({"structural", "logical", "normal"});
+    for (std::size_t i = 0; i < images_.size(); ++i) draws.add(images_.id(i), images_.stratum(i));
+    const ImageDraws::Drawn drawn = draws.drawn();
+    using Kinds = std::array<PixelImages::Sums, kKindCount>;
     Kinds zero;
-    for (std::size_t k = 0; k < kKindCount; ++k)
-      zero[k] = {images_.zero(),
-                 std::vector<std::uint32_t>(drawn.strata[k] + drawn.strata[kNormals], 0)};
-    const std::size_t normals = drawn.order.size() - drawn.strata[kNormals];  // the first's place
+    zero.fill(images_.zero());
     const auto results = resampled_sums(
         drawn, values.size(), options_, zero,
         [&](Kinds& sums, std::size_t place, std::int64_t times) {
           const std::size_t stratum = drawn.stratum_of(place);
-          for (std::size_t k = 0, first = 0; k < kKindCount; first += drawn.strata[k], ++k) {
-            if (stratum != k && stratum != kNormals) continue;
-            images_.add(sums[k].curve, drawn.order[place], times);
-            const std::size_t own =
-                stratum == k ? place - first : drawn.strata[k] + place - normals;
-            sums[k].counts[own] += static_cast<std::uint32_t>(times);
-          }
+          for (std::size_t k = 0; k < kKindCount; ++k)
+            if (stratum == k || stratum == kNormals)
+              images_.add(sums[k], drawn.order[place], times);
         },
         [&](const Kinds& sums, std::span<double> out) {
           std::array<std::vector<double>, kKindCount> of_kinds;
           for (std::size_t k = 0; k < kKindCount; ++k) {
             of_kinds[k].resize(images_.values());
-            images_.curve_values(sums[k].curve, {}, of_kinds[k]);
-            of_kinds[k].erase(of_kinds[k].begin(), of_kinds[k].begin() + kCurveOverlaps);
-            const bool both = rankings[k].strata()[0] > 0 && rankings[k].strata()[1] > 0;
-            of_kinds[k].push_back(both ? rankings[k].values(sums[k].counts).auroc
-                                       : std::numeric_limits<double>::quiet_NaN());
+            images_.curve_values(sums[k], {}, of_kinds[k]);
           }
-          for (std::size_t v = 0; v < of_kinds[0].size(); ++v) {
-            out[3 * v] = (of_kinds[0][v] + of_kinds[1][v]) / 2;
-            out[3 * v + 1] = of_kinds[0][v];
-            out[3 * v + 2] = of_kinds[1][v];
+          for (std::size_t l = 0; l < kLimits.size(); ++l) {
+            const double structural = of_kinds[0][kCurveOverlaps + l],
+                         logical = of_kinds[1][kCurveOverlaps + l];
+            out[3 * l] = (structural + logical) / 2;
+            out[3 * l + 1] = structural;
+            out[3 * l + 2] = logical;
           }
         });
     for (std::size_t v = 0; v < values.size(); ++v)
@@ -268,12 +249,17 @@ class Spro final : public Metric {
 MetricEntry spro_metric() {
   return {.name = "spro",
           .pixel = true,
+          .bounded = true,
           .gives = Spro::infos(),
           .make = [](const MetricOptions& options) -> std::unique_ptr<Metric> {
             std::vector<SproStream> streams;
+            const std::int64_t share =
+                options.memory > 0 ? std::max<std::int64_t>(1, options.memory / std::ssize(kKinds))
+                                   : 0;
             for (std::size_t k = 0; k < kKindCount; ++k)
               streams.emplace_back(SproOptions{.limits = {kLimitValues.begin(), kLimitValues.end()},
                                                .threads = options.threads,
+                                               .memory = share,
                                                .engine = options.pixel_engine});
             return std::make_unique<Spro>(std::move(streams), options);
           }};

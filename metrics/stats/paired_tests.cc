@@ -17,6 +17,7 @@
 #include "metrics/stats/logit_interval.h"
 #include "metrics/stats/mcnemar.h"
 #include "metrics/stats/permutation.h"
+#include "metrics/stats/shared_normals.h"
 #include "metrics/stats/sum.h"
 
 namespace looktwice::metrics {
@@ -254,6 +255,41 @@ std::optional<PairedTest> auroc_test(std::span<const double> a, std::span<const 
   BootstrapOptions many = options;
   many.resamples = std::max(options.resamples, kPermutations);
   test.p_value = auroc_permutation(a, b, positive, many).p_value;
+  return test;
+}
+
+std::optional<PairedTest> kinds_test(std::span<const double> a, std::span<const double> b,
+                                     std::span<const int> kind, int kinds,
+                                     const BootstrapOptions& options, double level) {
+  const std::vector<KindScores> kinds_a = by_kind(a, kind, kinds),
+                                kinds_b = by_kind(b, kind, kinds);
+  const std::optional<AurocEstimate> of_a = mean_of_kinds(kinds_a), of_b = mean_of_kinds(kinds_b);
+  if (!of_a || !of_b) return {};
+  PairedTest test{.a = of_a->value,
+                  .b = of_b->value,
+                  .difference = of_a->value - of_b->value,
+                  .variance = *paired_variance_of_kinds(kinds_a, kinds_b),
+                  .test = "paired delong"};
+  bool alike = true;
+  for (std::size_t k = 0; k < kinds_a.size(); ++k)
+    alike = alike && places_alike(kinds_a[k].scores, kinds_b[k].scores, kinds_a[k].positive);
+  if (alike) {
+    set_same(test, level);
+    return test;
+  }
+  test.interval = mover(
+      test, mean_of_kinds_interval(*of_a, level), mean_of_kinds_interval(*of_b, level),
+      correlation_of(of_a->variance, of_b->variance, test.variance), level, "paired delong, mover");
+  if (test.variance > kNoVariance) {
+    test.p_value = two_sided(test, {});
+    return test;
+  }
+  test.test = "permutation";
+  test.variance = variance_of(*test.interval);
+  test.p_value =
+      exchange_p<double>(midranks(a), midranks(b), options, [&](std::span<const double> ranks) {
+        return mean_of_kinds(by_kind(ranks, kind, kinds))->value;
+      });
   return test;
 }
 

@@ -46,6 +46,14 @@ std::optional<PairedTest> auroc_test(std::span<const double> a, std::span<const 
                                      std::span<const std::uint8_t> positive,
                                      const BootstrapOptions& options, double level = 0.95);
 
+// The mean of the AUROCs of several kinds of anomaly, each against the same normal samples
+// (shared_normals.h). kind[n]: from 0, negative: normal. Structural components of both models as in
+// paired DeLong, so that shared samples count once; a permutation as above. Empty when a kind or
+// the normal samples are missing.
+std::optional<PairedTest> kinds_test(std::span<const double> a, std::span<const double> b,
+                                     std::span<const int> kind, int kinds,
+                                     const BootstrapOptions& options, double level = 0.95);
+
 // Average precision and F1-max, in that order. The deviation is a stratified bootstrap's of the
 // difference, the test's quantile Student's with the smaller class's degrees, so that small p
 // values do not need many resamples; the interval of AP has the degrees of a jackknife of the

@@ -43,28 +43,60 @@ double variance_of_mean(std::vector<double> values) {
   return squares.value() / (n - 1) / n;
 }
 
-}  // namespace
-
-std::optional<AurocEstimate> mean_of_kinds(std::span<const KindScores> kinds) {
-  if (kinds.empty()) return {};
+// What each sample adds to the mean of the kinds: the anomalous ones of each kind, and the normal
+// ones, which every kind has. Empty when a kind or the normal samples are missing.
+std::vector<std::vector<double>> components(std::span<const KindScores> kinds) {
   const auto count = static_cast<double>(kinds.size());
-  AurocEstimate mean;
+  std::vector<std::vector<double>> all;
   std::vector<double> of_normals;
-  bool single = false;
   for (const KindScores& kind : kinds) {
-    const std::optional<AurocEstimate> own = delong(kind.scores, kind.positive);
-    if (!own) return {};
-    mean.value += own->value / count;
-    mean.positives += own->positives;
-    mean.negatives = own->negatives;
-    const Placements placed = placements(kind);
-    single = single || placed.positives.size() < 2 || placed.negatives.size() < 2;
-    if (!single) mean.variance += variance_of_mean(placed.positives) / (count * count);
+    Placements placed = placements(kind);
+    if (placed.positives.empty() || placed.negatives.empty()) return {};
+    for (double& one : placed.positives) one /= count;
+    all.push_back(std::move(placed.positives));
     of_normals.resize(placed.negatives.size());
     for (std::size_t i = 0; i < of_normals.size(); ++i)
       of_normals[i] += placed.negatives[i] / count;
   }
-  mean.variance = single ? 0 : mean.variance + variance_of_mean(of_normals);
+  all.push_back(std::move(of_normals));
+  return all;
+}
+
+double variance_of(const std::vector<std::vector<double>>& components) {
+  double variance = 0;
+  for (const std::vector<double>& one : components) {
+    if (one.size() < 2) return 0;
+    variance += variance_of_mean(one);
+  }
+  return variance;
+}
+
+}  // namespace
+
+std::vector<KindScores> by_kind(std::span<const double> scores, std::span<const int> kind,
+                                int kinds) {
+  std::vector<KindScores> all(static_cast<std::size_t>(kinds));
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    for (int k = 0; k < kinds; ++k) {
+      if (kind[i] >= 0 && kind[i] != k) continue;
+      KindScores& own = all[static_cast<std::size_t>(k)];
+      own.scores.push_back(scores[i]);
+      own.positive.push_back(kind[i] == k);
+    }
+  return all;
+}
+
+std::optional<AurocEstimate> mean_of_kinds(std::span<const KindScores> kinds) {
+  if (kinds.empty()) return {};
+  AurocEstimate mean;
+  for (const KindScores& kind : kinds) {
+    const std::optional<AurocEstimate> own = delong(kind.scores, kind.positive);
+    if (!own) return {};
+    mean.value += own->value / static_cast<double>(kinds.size());
+    mean.positives += own->positives;
+    mean.negatives = own->negatives;
+  }
+  mean.variance = variance_of(components(kinds));
   return mean;
 }
 
@@ -73,6 +105,16 @@ Interval mean_of_kinds_interval(const AurocEstimate& mean, double level) {
     return newcombe_auroc_interval(mean.value, mean.positives, mean.negatives, level);
   return logit_interval(mean.value, 0, std::sqrt(mean.variance), normal_quantile(0.5 + level / 2),
                         level, "delong");
+}
+
+std::optional<double> paired_variance_of_kinds(std::span<const KindScores> a,
+                                               std::span<const KindScores> b) {
+  std::vector<std::vector<double>> both = components(a);
+  const std::vector<std::vector<double>> of_b = components(b);
+  if (both.empty() || of_b.empty()) return {};
+  for (std::size_t k = 0; k < both.size(); ++k)
+    for (std::size_t i = 0; i < both[k].size(); ++i) both[k][i] -= of_b[k][i];
+  return variance_of(both);
 }
 
 }  // namespace looktwice::metrics

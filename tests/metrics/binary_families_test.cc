@@ -71,7 +71,7 @@ void expect_same_bits(const std::vector<Value>& a, const std::vector<Value>& b) 
   }
 }
 
-const char* const kFamilies[] = {"ranking", "decision", "threshold", "half"};
+const char* const kFamilies[] = {"ranking", "decision", "threshold", "half", "variants"};
 
 TEST(BinaryFamilies, GiveWhatTheyPromise) {
   for (const char* family : kFamilies) {
@@ -117,6 +117,33 @@ TEST(BinaryFamilies, OrderSplitAndThreadsChangeNoBit) {
       expect_same_bits(whole->values(), expected);
     }
   }
+}
+
+TEST(BinaryFamilies, VariantsAreThoseOfThePublishedCode) {
+  const auto metric = made("variants", {.resamples = 50});
+  for (int i = 0; i < 6; ++i)
+    add(*metric, {.id = std::to_string(i), .positive = i < 2, .score = 1 + (i == 0)});
+  const std::vector<Value> values = metric->values();
+  // One anomalous sample above all, the other tied with four normal ones: MVTec's points lie before
+  // the last sample of each score, at (0, 0) and (3/4, 1).
+  EXPECT_DOUBLE_EQ(*values[0].value, 0.75 / 2 + 0.25);
+  EXPECT_DOUBLE_EQ(*values[1].value, 0.75);
+  // From (0, 1) to (1/2, 1) and on to (1, 1/3).
+  EXPECT_DOUBLE_EQ(*values[2].value, 0.5 + 0.5 * (1 + 1.0 / 3) / 2);
+  for (const Value& value : values) EXPECT_TRUE(value.interval) << value.name;
+}
+
+TEST(BinaryFamilies, OneClassIsNothingButToAdaClip) {
+  const auto metric = made("variants");
+  EXPECT_FALSE(metric->values()[1].value);
+  for (int i = 0; i < 3; ++i)
+    add(*metric, {.id = std::to_string(i), .positive = false, .score = i});
+  const std::vector<Value> values = metric->values();
+  EXPECT_FALSE(values[0].value);
+  EXPECT_EQ(values[0].reason, "only normal samples: nothing to rank");
+  EXPECT_EQ(values[1].value, 0.0);
+  EXPECT_NE(values[1].no_interval.find("AdaCLIP"), std::string::npos);
+  EXPECT_FALSE(values[2].value);
 }
 
 TEST(BinaryFamilies, SeedAndIdsChooseTheResamples) {

@@ -183,6 +183,26 @@ TEST(JointThreshold, OfTheGridEqualsTryingAllCandidates) {
       }
 }
 
+TEST(JointThreshold, ABoundOfMemoryChangesNoBit) {
+  for (int kind = 0; kind < 6; ++kind)
+    for (unsigned seed = 0; seed < 3; ++seed)
+      for (const ThresholdSearch search : {ThresholdSearch::exact, ThresholdSearch::separate}) {
+        const auto pictures = random_pictures(seed, kind);
+        const Streamed whole = streamed(pictures, {.search = search});
+        // One range at a time, and three: 3 categories take 4 kB for each.
+        for (const std::int64_t memory : {1, 3 * 12288 * 3}) {
+          const Streamed found =
+              streamed(pictures, {.search = search, .memory = memory, .threads = 2});
+          const std::string where = "kind " + std::to_string(kind) + ", seed " +
+                                    std::to_string(seed) + ", " + std::to_string(memory);
+          EXPECT_GT(found.passes, whole.passes) << where;
+          EXPECT_EQ(found.result->pixel_threshold, whole.result->pixel_threshold) << where;
+          EXPECT_EQ(found.result->picture_threshold, whole.result->picture_threshold) << where;
+          EXPECT_EQ(found.result->categories, whole.result->categories) << where;
+        }
+      }
+}
+
 TEST(JointThreshold, OfTheExactSearchEqualsTryingAllScores) {
   for (int kind = 0; kind < 6; ++kind)
     for (unsigned seed = 0; seed < 3; ++seed)

@@ -3,6 +3,7 @@
 // benchmarks/interval_coverage prints more designs; docs/statistics.md tells where one is off.
 #include <gtest/gtest.h>
 
+#include "metrics/stats/shared_normals.h"
 #include "tests/metrics/paired_coverage.h"
 
 namespace looktwice::metrics {
@@ -64,6 +65,50 @@ TEST(PairedTestsCoverage, MeanOfClasses) {
                                   .classes = 5},
                                  kSets, 0),
                  {"auroc", "accuracy_at", "recall_at", "f1_at", "precision_at"});
+}
+
+// Of one model, of the difference of two, and alarms where there is none.
+TEST(PairedTestsCoverage, MeanOfKindsThatShareTheirNormalSamples) {
+  struct Design {
+    int structural, logical, normal;
+    double a[2], b[2];  // AUROC of each kind
+  };
+  for (const Design& design : {Design{30, 30, 60, {0.90, 0.80}, {0.85, 0.75}},
+                               Design{60, 60, 90, {0.99, 0.97}, {0.98, 0.96}},
+                               Design{20, 20, 20, {0.80, 0.70}, {0.80, 0.70}}}) {
+    std::map<std::string, PairedCoverage> covered;
+    const double of_a = (design.a[0] + design.a[1]) / 2,
+                 difference = of_a - (design.b[0] + design.b[1]) / 2;
+    for (int set = 0; set < kSets; ++set) {
+      RandomStream random({.seed = 7, .tag = stream_tag("kinds")}, static_cast<std::uint32_t>(set));
+      const auto normal = [&] { return normal_quantile(0x1p-54 + random.uniform()); };
+      std::vector<double> a, b;
+      std::vector<int> kind;
+      for (int i = 0; i < design.structural + design.logical + design.normal; ++i) {
+        kind.push_back(i < design.structural ? 0 : i < design.structural + design.logical ? 1 : -1);
+        const auto apart = [&](const double(&auroc)[2]) {
+          return kind.back() < 0 ? 0 : std::sqrt(2.0) * normal_quantile(auroc[kind.back()]);
+        };
+        const double both = std::sqrt(0.5) * normal();
+        a.push_back(both + std::sqrt(0.5) * normal() + apart(design.a));
+        b.push_back(both + std::sqrt(0.5) * normal() + apart(design.b));
+      }
+      const auto count = [&](const char* name, double truth, const Interval& interval) {
+        PairedCoverage& of = covered[name];
+        ++of.sets;
+        of.below += truth < interval.low;
+        of.above += truth > interval.high;
+      };
+      count("one", of_a, mean_of_kinds_interval(*mean_of_kinds(by_kind(a, kind, 2))));
+      const PairedTest test = *kinds_test(a, b, kind, 2, {});
+      count("difference", difference, *test.interval);
+      covered["difference"].alarms += test.p_value <= 0.05;
+    }
+    expect_nominal(covered, {"one", "difference"});
+    if (difference == 0) {
+      EXPECT_LE(covered["difference"].alarms, 0.065 * kSets);
+    }
+  }
 }
 
 TEST(PairedTestsCoverage, EqualModelsRaiseFewAlarms) {

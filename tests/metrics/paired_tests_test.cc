@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "metrics/stats/delong.h"
+#include "metrics/stats/distributions.h"
 #include "metrics/stats/mcnemar.h"
 #include "tests/metrics/paired_coverage.h"
 
@@ -67,6 +69,80 @@ TEST(PairedTests, AStepThatIsTheSameEverywhereIsSeen) {
   const PairedTest f1 = *f1_test(calls_a, calls_b, positive, {});
   EXPECT_EQ(f1.difference, 1);
   EXPECT_LT(f1.p_value, 0.001);
+}
+
+// Two kinds of anomaly against the same normal samples, by the definition: every pair of samples
+// and both models.
+TEST(PairedTests, KindsShareTheirNormalSamples) {
+  RandomStream random({.seed = 11}, 0);
+  std::vector<double> a, b;
+  std::vector<int> kind;
+  for (int i = 0; i < 60; ++i) {
+    kind.push_back(i % 5 == 0 ? 0 : i % 5 == 1 ? 1 : -1);
+    const double both = random.uniform(), lift = kind.back() >= 0 ? 0.3 : 0;
+    a.push_back(std::floor(8 * (both + random.uniform() + lift)));  // with ties
+    b.push_back(std::floor(8 * (both + random.uniform() + 0.5 * lift)));
+  }
+  const auto wins = [](double p, double n) { return p > n ? 1.0 : p == n ? 0.5 : 0.0; };
+  std::map<int, std::vector<double>> moves;  // by kind: what each sample adds to a - b
+  double means[2] = {0, 0};
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    double moved = 0;
+    for (std::size_t j = 0; j < a.size(); ++j) {
+      if ((kind[i] < 0) == (kind[j] < 0)) continue;
+      const std::size_t p = kind[i] < 0 ? j : i, n = kind[i] < 0 ? i : j;
+      // Its share of the mean over the other class, and of the mean over two kinds.
+      const double others = kind[i] < 0 ? 12 : 36;
+      moved += (wins(a[p], a[n]) - wins(b[p], b[n])) / others / 2;
+      if (kind[i] < 0) continue;
+      means[0] += wins(a[p], a[n]) / 12 / 36 / 2;
+      means[1] += wins(b[p], b[n]) / 12 / 36 / 2;
+    }
+    moves[kind[i]].push_back(moved);
+  }
+  double variance = 0;
+  for (const auto& [of, own] : moves)
+    variance += std::pow(deviation_of(own), 2) / static_cast<double>(own.size());
+  const PairedTest test = *kinds_test(a, b, kind, 2, {});
+  EXPECT_NEAR(test.a, means[0], 1e-14);
+  EXPECT_NEAR(test.b, means[1], 1e-14);
+  EXPECT_NEAR(test.variance, variance, 1e-14);
+  EXPECT_NEAR(test.p_value, normal_two_sided((means[0] - means[1]) / std::sqrt(variance)), 1e-12);
+  EXPECT_LT(test.interval->low, test.difference);
+  EXPECT_GT(test.interval->high, test.difference);
+  // One kind is paired DeLong.
+  std::vector<double> of_one[2];
+  std::vector<int> one_kind;
+  std::vector<std::uint8_t> positive;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (kind[i] == 1) continue;
+    of_one[0].push_back(a[i]);
+    of_one[1].push_back(b[i]);
+    one_kind.push_back(kind[i]);
+    positive.push_back(kind[i] == 0);
+  }
+  EXPECT_NEAR(kinds_test(of_one[0], of_one[1], one_kind, 1, {})->p_value,
+              paired_delong(of_one[0], of_one[1], positive)->p_value, 1e-12);
+  EXPECT_FALSE(kinds_test(of_one[0], of_one[1], one_kind, 2, {}));  // the other kind is missing
+}
+
+TEST(PairedTests, KindsThatAreRankedAlikeOrTheOtherWayRound) {
+  std::vector<double> a, b;
+  std::vector<int> kind;
+  for (int i = 0; i < 30; ++i) {
+    kind.push_back(i % 3 - 1);
+    a.push_back(kind.back() >= 0);
+    b.push_back(kind.back() < 0);
+  }
+  const PairedTest same = *kinds_test(a, a, kind, 2, {});
+  EXPECT_EQ(same.p_value, 1);
+  EXPECT_EQ(same.interval->low, 0);
+  EXPECT_EQ(same.interval->high, 0);
+  const PairedTest reversed = *kinds_test(a, b, kind, 2, {});
+  EXPECT_EQ(reversed.difference, 1);
+  EXPECT_EQ(reversed.test, "permutation");
+  EXPECT_LT(reversed.p_value, 0.01);
+  EXPECT_GT(reversed.interval->low, 0);
 }
 
 TEST(PairedTests, PrecisionByHand) {

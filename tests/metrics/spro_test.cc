@@ -202,6 +202,40 @@ TEST(Spro, OrderAndPartsChangeNoBit) {
   }
 }
 
+TEST(Spro, ABoundOfMemoryChangesNoBit) {
+  // About 290,000 scores of defects, where the smallest bound holds 104,857; some are tied.
+  Random random(17);
+  auto pictures = random_pictures(random, 8, 40, kinds()[0].second);
+  for (int k = 0; k < 4; ++k) {
+    Picture picture{300, 300, {}, {}};
+    Own left{.mask = std::vector<std::uint8_t>(90000, 0), .saturation = 50000}, right = left;
+    for (int i = 0; i < 90000; ++i) {
+      left.mask[i] = i % 300 < 180;
+      right.mask[i] = i % 300 >= 100 && i % 300 < 200;
+      const float score = std::normal_distribution<float>(left.mask[i] ? 1.F : 0.F, 1)(random);
+      picture.map.push_back(random() % 2 ? score : std::round(score));
+    }
+    right.saturation = 23000;
+    picture.defects = {left, right};
+    pictures.push_back(std::move(picture));
+  }
+  const auto bits = [&](const SproOptions& options, int parts) {
+    std::vector<std::uint64_t> own;
+    for (const auto& area : streamed(pictures, options, parts).areas)
+      own.push_back(std::bit_cast<std::uint64_t>(*area));
+    return own;
+  };
+  const auto whole = bits({}, 1);
+  EXPECT_EQ(bits({.memory = 1}, 1), whole);
+  EXPECT_EQ(bits({.threads = 3, .memory = 1}, 3), whole);
+  EXPECT_EQ(bits({.memory = std::int64_t{1} << 30}, 2), whole);
+  SproStream stream({.memory = 1});
+  stream.begin_pass(0);
+  for (const Picture& one : pictures) stream.add("", one.map, one.seen(), one.width, one.height);
+  stream.begin_pass(1);
+  EXPECT_GE(stream.passes(), 7) << "the bound was not reached: nothing is tested";
+}
+
 TEST(Spro, WithSaturationAtTheAreaOfOneRegionEachItIsAupro) {
   Picture picture{.width = 60, .height = 1};
   Random random(5);
@@ -258,6 +292,51 @@ std::map<std::string, Value> values_of(const MetricEntry& entry, const Metric& m
     values[given[i].name] = given[i];
   }
   return values;
+}
+
+// One kind needs many passes under the bound, the other two.
+TEST(SproFamily, ABoundOfMemoryChangesNoBit) {
+  const MetricEntry entry = family("spro");
+  Random random(3);
+  std::vector<float> map(90000);
+  for (float& score : map) score = std::normal_distribution<float>(0, 1)(random);
+  std::vector<std::uint8_t> many(90000, 0), few = many;
+  std::fill_n(many.begin(), 60000, 1);
+  std::fill_n(few.begin(), 50, 1);
+  const auto values = [&](std::int64_t memory, int* passes) {
+    const auto metric = entry.make({.resamples = 5, .memory = memory});
+    for (*passes = 0; *passes < metric->passes(); ++*passes) {
+      metric->begin_pass(*passes);
+      for (int k = 0; k < 9; ++k) {
+        const auto& mask = k < 3 ? many : few;
+        const std::vector<Defect> defects = {{mask, k < 3 ? 60000 : 40}};
+        const bool normal = k >= 6;
+        std::vector<float> own = map;
+        for (float& score : own) score += static_cast<float>(k) / 8;
+        metric->add({.id = std::string(1, static_cast<char>('a' + k)),
+                     .positive = !normal,
+                     .map = own,
+                     .mask = normal ? std::span<const std::uint8_t>{} : mask,
+                     .width = 300,
+                     .height = 300,
+                     .defects = normal ? std::span<const Defect>{} : defects,
+                     .kind = normal  ? ""
+                             : k < 3 ? "structural"
+                                     : "logical"});
+      }
+    }
+    return values_of(entry, *metric);
+  };
+  int passes = 0;
+  const auto whole = values(0, &passes);
+  EXPECT_EQ(passes, 2);
+  const auto bounded = values(1, &passes);
+  EXPECT_GE(passes, 5);
+  for (const auto& [name, value] : whole) {
+    ASSERT_TRUE(value.value) << name << value.reason;
+    EXPECT_EQ(bounded.at(name).value, value.value) << name;
+    EXPECT_EQ(bounded.at(name).replicates, value.replicates) << name;
+  }
 }
 
 TEST(SproFamily, KindsAreApartAndTheirMeanIsGiven) {

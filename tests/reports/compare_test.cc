@@ -12,6 +12,7 @@
 #include "harness/core/error.h"
 #include "harness/core/text.h"
 #include "harness/store/replicates.h"
+#include "metrics/stats/paired_tests.h"
 #include "tests/reports/payloads.h"
 #include "tests/reports/run_folders.h"
 #include "tests/reports/temporary_folder.h"
@@ -548,6 +549,82 @@ TEST_F(HostileCompare, NoSinkHoldsACommandOfContinuousIntegration) {
       EXPECT_EQ(out.find("\xEF\xBB\xBF"), out.npos);
     }
   }
+}
+
+// LOCO: the maxima of maps, and the answers' scores, each of two kinds against the normal images.
+TEST_F(Compare, KindsOfAnomalyAreTestedOnTheSamples) {
+  std::vector<Outcome> outcomes[2];
+  std::vector<double> scores[2], maxima[2];
+  std::vector<int> kind;
+  for (int i = 0; i < 48; ++i) {
+    kind.push_back(i % 4 == 0 ? 0 : i % 4 == 1 ? 1 : -1);
+    for (const int run : {0, 1}) {
+      const double lift = kind.back() < 0 ? 0 : 3 - run;
+      scores[run].push_back(i * (5 + 2 * run) % 13 + lift);
+      maxima[run].push_back(i * (7 + 4 * run) % 17 + lift);
+      Outcome outcome{.sample = "s" + std::to_string(100 + i),
+                      .category = "pushpins",
+                      .anomalous = kind.back() >= 0,
+                      .defect = kind.back() == 0   ? "structural_anomalies"
+                                : kind.back() == 1 ? "logical_anomalies"
+                                                   : "good",
+                      .image = "x.png"};
+      outcome.marks = {{.scorer = "official",
+                        .score = scores[run].back(),
+                        .values = {{"map_max", maxima[run].back()}}}};
+      outcomes[run].push_back(outcome);
+    }
+  }
+  const std::vector<std::string> names = {"auroc_of_kinds", "auroc_structural", "map_max_auroc",
+                                          "map_max_auroc_logical"};
+  const auto written = [&](const char* name, const std::vector<Outcome>& of) {
+    return write_run(folder() / name, of, names, {.label = name, .id = std::string(16, name[0])});
+  };
+  const Comparison comparison =
+      compare(std::vector{written("a", outcomes[0]), written("b", outcomes[1])}, {.resamples = 0});
+  const auto same = [&](const std::string& metric, const metrics::PairedTest& expected, int n) {
+    const Comparison::Row* row = row_of(comparison, metric, "pooled");
+    ASSERT_TRUE(row) << metric;
+    EXPECT_EQ(row->second, expected.a) << metric;
+    EXPECT_EQ(row->first, expected.b) << metric;
+    EXPECT_EQ(row->p_value, expected.p_value) << metric;
+    EXPECT_EQ(row->test, "paired delong") << metric;
+    ASSERT_TRUE(row->interval) << metric << row->reason;
+    EXPECT_EQ(row->interval->low, expected.interval->low) << metric;
+    EXPECT_EQ(row->compared, n) << metric;
+  };
+  same("auroc_of_kinds", *metrics::kinds_test(scores[1], scores[0], kind, 2, {}), 48);
+  same("map_max_auroc", *metrics::kinds_test(maxima[1], maxima[0], kind, 2, {}), 48);
+  const auto of_one = [&](const std::vector<double>(&of)[2], int which) {
+    std::vector<double> own[2];
+    std::vector<std::uint8_t> positive;
+    for (std::size_t i = 0; i < kind.size(); ++i) {
+      if (kind[i] >= 0 && kind[i] != which) continue;
+      positive.push_back(kind[i] == which);
+      for (const int run : {0, 1}) own[run].push_back(of[run][i]);
+    }
+    return *metrics::auroc_test(own[1], own[0], positive, {});
+  };
+  same("auroc_structural", of_one(scores, 0), 36);
+  same("map_max_auroc_logical", of_one(maxima, 1), 36);
+}
+
+TEST_F(Compare, MaximaOfMapsThatWereNotKeptAreTold) {
+  std::vector<Outcome> outcomes = scored({3, 2, 1, 0, 2, 1}, 3);
+  const std::vector<std::string> names = {"map_max_auroc_logical"};
+  for (Outcome& outcome : outcomes) outcome.defect = *outcome.anomalous ? "logical" : "good";
+  std::vector<RunView> runs;
+  for (const char* name : {"a", "b"}) {
+    runs.push_back(write_run(folder() / name, outcomes, names,
+                             {.label = name, .id = std::string(16, name[0])}));
+    for (store::Row& row : runs.back().summary.rows) row.value = 0.75;
+  }
+  const Comparison comparison = compare(runs, {});
+  const Comparison::Row* row = row_of(comparison, names[0], "pooled");
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->difference, 0.0);
+  EXPECT_FALSE(row->p_value);
+  EXPECT_NE(row->reason.find("`looktwice score` adds it"), std::string::npos) << row->reason;
 }
 
 }  // namespace

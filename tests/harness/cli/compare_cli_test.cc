@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "harness/store/run_folder.h"
+#include "harness/store/summary.h"
 #include "tests/harness/cli/unit.h"
 
 namespace looktwice {
@@ -114,6 +115,51 @@ TEST(CompareCommand, RefusesWhatDoesNotCompare) {
       finished(looktwice({"compare", folder("a"), folder("part"), "--intersect"}));
   EXPECT_EQ(shared.code, 0) << shared.err;
   EXPECT_NE(shared.out.find("PARTIAL"), std::string::npos);
+}
+
+// auroc_mvtec and the like: chosen by name, with interval, test and gate as any other.
+TEST(CompareCommand, VariantsOfPublishedCodeAreMetricsLikeOthers) {
+  const std::vector<std::string> names = {"auroc_mvtec", "auroc_adaclip",
+                                          "average_precision_trapezoid"};
+  std::map<std::string, double> values[2];
+  for (const int run : {0, 1}) {
+    const std::string name = run == 0 ? "a" : "b";
+    fs::copy(unit().run(name), unit().run(name + "_variants"), fs::copy_options::recursive);
+    const Finished done =
+        finished(looktwice({"score", folder((name + "_variants").c_str()), "--quiet", "--resamples",
+                            "100", "--metrics", "auroc_mvtec,auroc_adaclip,*_trapezoid"}));
+    ASSERT_EQ(done.code, 0) << done.err;
+    for (const store::Row& row :
+         store::read_summary(unit().run(name + "_variants") / "summary.json").rows)
+      if (row.scorer == "official" && row.group == "pooled" && row.value) {
+        values[run][row.metric] = *row.value;
+        EXPECT_TRUE(row.interval || !std::ranges::count(names, row.metric)) << row.metric;
+      }
+  }
+  const Finished done =
+      finished(looktwice({"compare", folder("a_variants"), folder("b_variants"), "--json",
+                          "--metrics", "auroc,auroc_mvtec,auroc_adaclip,*_trapezoid"}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  const auto json = nlohmann::json::parse(done.out);
+  std::map<std::string, nlohmann::json> tests;
+  for (const auto& test : json["tests"])
+    if (test["group"] == "pooled" && test["scorer"] == "official") tests[test["metric"]] = test;
+  for (const std::string& name : names) {
+    ASSERT_TRUE(tests.contains(name)) << name;
+    EXPECT_EQ(tests[name]["first_value"], values[0].at(name)) << name;
+    EXPECT_EQ(tests[name]["second_value"], values[1].at(name)) << name;
+    EXPECT_FALSE(tests[name]["p_value"].is_null()) << name << tests[name];
+    EXPECT_FALSE(tests[name]["interval"].is_null()) << name;
+  }
+  // Both classes are there: AdaCLIP's is AUROC, test and all. MVTec's differs, for scores tie.
+  EXPECT_EQ(tests["auroc_adaclip"]["p_value"], tests["auroc"]["p_value"]);
+  EXPECT_EQ(values[0].at("auroc_adaclip"), values[0].at("auroc"));
+  EXPECT_NE(values[0].at("auroc_mvtec"), values[0].at("auroc"));
+  const std::string rule = rules("rules:\n- {metric: auroc_mvtec, margin: 99}\n");
+  EXPECT_EQ(finished(looktwice({"gate", folder("b_variants"), "--baseline", folder("a_variants"),
+                                "--rules", rule}))
+                .code,
+            0);
 }
 
 TEST(GateCommand, ExitCodesTellWhatHappened) {

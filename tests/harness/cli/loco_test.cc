@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "adapters/imaging/codec.h"
 #include "harness/core/npy.h"
@@ -158,11 +160,70 @@ TEST_F(Loco, ADeviceThatIsNotThereIsTold) {
   EXPECT_EQ(store::read_text(run_ / "summary.json"), summary);
 }
 
+TEST_F(Loco, ABoundOfMemoryChangesNoByte) {
+  const std::vector<std::string> all = {"--pixel_threshold", "joint_exact", "--resamples", "9"};
+  ASSERT_EQ(run(all).code, 0);
+  const std::string summary = store::read_text(run_ / "summary.json");
+  std::vector<std::string> bounded = all;
+  bounded.insert(bounded.end(), {"--memory", "1"});
+  ASSERT_EQ(run(bounded).code, 0);
+  EXPECT_EQ(store::read_text(run_ / "summary.json"), summary);
+}
+
 TEST_F(Loco, ThreadsChangeNoByte) {
   ASSERT_EQ(run({"--threads", "1"}).code, 0);
   const std::string summary = store::read_text(run_ / "summary.json");
   ASSERT_EQ(run({"--threads", "4"}).code, 0);
   EXPECT_EQ(store::read_text(run_ / "summary.json"), summary);
+}
+
+// The maxima of the maps are kept, so that two runs are compared image by image.
+TEST_F(Loco, MapMaximaAreTestedByDeLong) {
+  const std::string root = "mvtec_loco_anomaly_detection/pushpins/";
+  int number = 10;
+  for (const auto& [kind, value] :
+       {std::pair("good", 0), {"structural_anomalies", 255}, {"logical_anomalies", 241}})
+    for (int i = 0; i < 9; ++i, ++number) {
+      const std::string name = std::string(kind) + "/0" + std::to_string(number);
+      folder_.file(root + "test/" + name + ".png", png_of({{1, 1, 90}}));
+      if (value > 0)
+        folder_.file(root + "ground_truth/" + name + "/000.png", png_of({{0, 0, value}}));
+      for (const int lift : {3, 2}) {
+        AnomalyMap map{.width = kSide, .height = kSide};
+        map.values.assign(kSide * kSide, 0.F);
+        map.values[5] = static_cast<float>((number * lift) % 7 + (value > 0 ? lift : 0));
+        folder_.file((lift == 3 ? "maps/pushpins/test/" : "other/pushpins/test/") + name + ".npy",
+                     npy_of(map));
+      }
+    }
+  for (const char* name :
+       {"structural_anomalies/000", "logical_anomalies/000", "good/000", "good/001"})
+    std::filesystem::copy(folder_.path() / "maps/pushpins/test" / (std::string(name) + ".npy"),
+                          folder_.path() / "other/pushpins/test" / (std::string(name) + ".npy"));
+  ASSERT_EQ(run().code, 0);
+  const double value = *row("map_max_auroc", "pooled").value;
+  const std::filesystem::path first = folder_.path() / "first";
+  std::filesystem::rename(run_, first);
+  const Finished other =
+      run({"--model_args", "maps=" + (folder_.path() / "other").string() + ",map_score=max"});
+  ASSERT_EQ(other.code, 0) << other.err;
+  const Finished done = finished(
+      looktwice({"compare", first.string(), run_.string(), "--json", "--metrics", "*auroc*"}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  std::map<std::string, nlohmann::json> tests;
+  const auto json = nlohmann::json::parse(done.out);
+  for (const auto& test : json["tests"])
+    if (test["group"] == "pooled") tests[test["metric"]] = test;
+  EXPECT_NEAR(tests["map_max_auroc"]["first_value"], value, 1e-12);
+  for (const std::string metric : {"", "_structural", "_logical"}) {
+    const auto& test = tests["map_max_auroc" + metric];
+    EXPECT_EQ(test["test"], "paired delong") << metric;
+    EXPECT_LT(test["p_value"], 1) << metric;
+    EXPECT_FALSE(test["interval"].is_null()) << metric;
+  }
+  // The answer's score is the maximum of the map, too.
+  EXPECT_EQ(tests["auroc_of_kinds"]["p_value"], tests["map_max_auroc"]["p_value"]);
+  EXPECT_EQ(tests["auroc_logical"]["p_value"], tests["map_max_auroc_logical"]["p_value"]);
 }
 
 TEST_F(Loco, AThresholdInPixelsGrowsWithThePicture) {

@@ -27,6 +27,14 @@ TEST(Hash, Crc32cIsThatOfRfc3720) {
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);
   EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62a8ab43u);
   EXPECT_EQ(crc32c("6789", crc32c("12345")), crc32c("123456789"));
+  // Eight bytes at a time and one by one.
+  std::string bytes;
+  for (int i = 0; i < 61; ++i) bytes += static_cast<char>(i * 151 + 7);
+  for (std::size_t begin = 0; begin < bytes.size(); ++begin) {
+    std::uint32_t one_by_one = 0;
+    for (const char byte : bytes.substr(begin)) one_by_one = crc32c({&byte, 1}, one_by_one);
+    EXPECT_EQ(crc32c(bytes.substr(begin)), one_by_one) << begin;
+  }
 }
 
 TEST(Hash, Sha256IsThatOfFips180) {

@@ -1,0 +1,147 @@
+// Family `variants`: image AUROC and AP as published code has them, for a figure that is to stand
+// beside a published one. The sound ones are in the family `ranking`.
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <stdexcept>
+
+#include "metrics/binary/auroc.h"
+#include "metrics/binary/average_precision.h"
+#include "metrics/binary/ranked_scores.h"
+#include "metrics/metric.h"
+#include "metrics/pixel/image_resampling.h"
+#include "metrics/stats/bootstrap.h"
+#include "metrics/stats/delong.h"
+#include "metrics/stats/distributions.h"
+#include "metrics/stats/logit_interval.h"
+
+namespace looktwice::metrics {
+namespace {
+
+class Variants final : public Metric {
+ public:
+  explicit Variants(MetricOptions options) : options_(std::move(options)) {}
+
+  void add(const Observation& seen) override {
+    if (!seen.score || !seen.positive) {
+      ++skipped_;
+      return;
+    }
+    if (!std::isfinite(*seen.score))
+      throw std::invalid_argument("score of '" + std::string(seen.id) + "' is " +
+                                  std::to_string(*seen.score) +
+                                  "; only finite scores can be ranked");
+    ids_.emplace_back(seen.id);
+    scores_.push_back(*seen.score);
+    positive_.push_back(*seen.positive ? 1 : 0);
+  }
+  std::unique_ptr<Metric> clone_empty() const override {
+    return std::make_unique<Variants>(options_);
+  }
+  void merge(const Metric& other) override {
+    const auto& part = dynamic_cast<const Variants&>(other);
+    std::ranges::copy(part.ids_, std::back_inserter(ids_));
+    std::ranges::copy(part.scores_, std::back_inserter(scores_));
+    std::ranges::copy(part.positive_, std::back_inserter(positive_));
+    skipped_ += part.skipped_;
+  }
+
+  std::vector<Value> values() const override {
+    const RankedScores ranked(scores_, positive_);
+    Value none{.reason = ranked.why_not(), .used = std::ssize(scores_), .skipped = skipped_};
+    if (scores_.empty() && skipped_ > 0) none.reason = "no sample has a score and a label";
+    Value mvtec = none, adaclip = none, trapezoid = none;
+    mvtec.name = "auroc_mvtec";
+    adaclip.name = "auroc_adaclip";
+    trapezoid.name = "average_precision_trapezoid";
+    mvtec.value = auroc_mvtec(scores_, positive_);
+    trapezoid.value = average_precision_trapezoid(scores_, positive_);
+    if (!scores_.empty()) {
+      adaclip.value = auroc_adaclip(scores_, positive_);
+      adaclip.reason.clear();
+    }
+    if (const auto estimate = delong(ranked)) {
+      adaclip.interval = auroc_interval(*estimate);
+      adaclip.variance = estimate->unbiased_variance;
+      if (*adaclip.variance > 0) adaclip.degrees = estimate->degrees;
+    } else if (adaclip.value) {
+      adaclip.no_interval = "0 by AdaCLIP's rule: " + ranked.why_not();
+    }
+    if (mvtec.value) add_intervals(mvtec, trapezoid);
+    return {mvtec, adaclip, trapezoid};
+  }
+
+ private:
+  // Images drawn anew, the anomalous and the normal ones by themselves.
+  void add_intervals(Value& mvtec, Value& trapezoid) const {
+    ImageDraws draws({"anomalous", "normal"});
+    for (std::size_t i = 0; i < ids_.size(); ++i) draws.add(ids_[i], positive_[i] != 0 ? 0 : 1);
+    const ImageDraws::Drawn drawn = draws.drawn();
+    if (options_.resamples < 2 || !drawn.why_not.empty()) {
+      mvtec.no_interval = trapezoid.no_interval =
+          options_.resamples < 2 ? "--resamples=0" : drawn.why_not;
+      return;
+    }
+    auto replicates =
+        bootstrap(drawn.strata, 2,
+                  {.resamples = options_.resamples,
+                   .key = {.seed = options_.seed, .tag = drawn.tag},
+                   .threads = options_.threads},
+                  [&](std::span<const std::uint32_t> counts, std::span<double> out) {
+                    std::vector<double> scores;
+                    std::vector<std::uint8_t> positive;
+                    for (std::size_t i = 0; i < counts.size(); ++i) {
+                      scores.insert(scores.end(), counts[i], scores_[drawn.order[i]]);
+                      positive.insert(positive.end(), counts[i], positive_[drawn.order[i]]);
+                    }
+                    out[0] = *auroc_mvtec(scores, positive);
+                    out[1] = *average_precision_trapezoid(scores, positive);
+                  });
+    add_interval(mvtec, std::move(replicates[0]), drawn, false);
+    add_interval(trapezoid, std::move(replicates[1]), drawn, true);
+  }
+
+  // is_too_high: by what its replicates exceed it by, as AP is.
+  void add_interval(Value& value, std::vector<double> replicates, const ImageDraws::Drawn& drawn,
+                    bool is_too_high) const {
+    const double deviation = deviation_of(replicates);
+    if (deviation == 0) {
+      value.no_interval = "no resample of the images changes the value";
+      return;
+    }
+    // The bootstrap's variance is too small by (n - 1) / n.
+    const auto fewer = static_cast<double>(std::ranges::min(drawn.strata));
+    value.drawing = Drawing{.seed = options_.seed,
+                            .tag = drawn.tag,
+                            .widening = fewer / (fewer - 1),
+                            .degrees = fewer - 1};
+    value.degrees = value.drawing->degrees;
+    value.variance = deviation * deviation * value.drawing->widening;
+    value.bias = is_too_high ? mean_of(replicates) - *value.value : 0;
+    value.replicates = std::move(replicates);
+    constexpr double kLevel = 0.95;
+    value.interval = logit_interval(*value.value, *value.bias, std::sqrt(*value.variance),
+                                    student_t_quantile(0.5 + kLevel / 2, *value.degrees), kLevel,
+                                    "image bootstrap");
+  }
+
+  MetricOptions options_;
+  std::vector<std::string> ids_ = {};
+  std::vector<double> scores_ = {};
+  std::vector<std::uint8_t> positive_ = {};
+  std::int64_t skipped_ = 0;
+};
+
+}  // namespace
+
+MetricEntry variants_metric() {
+  return {.name = "variants",
+          .gives = {{"auroc_mvtec",
+                     "AUROC as MVTec's code has it: of equal scores the normal come first"},
+                    {"auroc_adaclip", "AUROC as AdaCLIP's code has it: 0 for one class"},
+                    {"average_precision_trapezoid",
+                     "AP as spot-diff's code has it: trapezoids under the curve"}},
+          .make = [](const MetricOptions& options) { return std::make_unique<Variants>(options); }};
+}
+
+}  // namespace looktwice::metrics
