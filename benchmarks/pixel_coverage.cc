@@ -44,11 +44,6 @@ const std::vector<PixelDesign> kDesigns = {
      .apart_a = 3,
      .apart_b = 2.7,
      .family = "spro"},
-    {.name = "LOCO, mean of 3 classes of 20 + 20 + 40",
-     .anomalous = 40,
-     .normal = 40,
-     .family = "spro",
-     .classes = 3},
 };
 
 void run(int sets, int resamples, const std::string& wanted, std::uint64_t seed) {
