@@ -46,6 +46,7 @@ struct Comparison {
     std::optional<double> difference = {};              // second - first
     std::optional<store::Interval> interval = {};       // of the difference
     std::optional<double> p_value = {}, adjusted = {};  // adjusted: Holm over all tests
+    double variance = 0;                                // of the difference, as the test takes it
     std::string test = {};
     std::string reason = {};    // why there is no test
     std::string note = {};      // "over 13 of 15 classes"

@@ -220,7 +220,10 @@ class TaskComparer {
       row.interval = store::Interval{test.interval->low, test.interval->high, test.interval->level,
                                      test.interval->method};
     row.test = test.test;
-    if (!test.test.empty()) row.p_value = test.p_value;
+    if (!test.test.empty()) {
+      row.p_value = test.p_value;
+      row.variance = test.variance;
+    }
   }
 
   // Values as the summaries have them, where nothing can be tested.

@@ -11,6 +11,7 @@
 #include "metrics/stats/delong.h"
 #include "metrics/stats/power.h"
 #include "reports/compare_flips.h"
+#include "reports/compare_tests.h"
 #include "reports/escape.h"
 #include "reports/metric_names.h"
 #include "reports/outcome_scan.h"
@@ -26,11 +27,13 @@ struct Assumed {
   std::int64_t positives = 0, negatives = 0;
   bool measured_pair = false;
   bool is_without_scores = false;  // of texts: what is planned comes from the pair alone
-  // Of what is a mean of values per sample, exactly or to first order.
+  // Of what is a mean of values per sample, exactly or to first order; or what varies like one, its
+  // variance falling as 1 / n, with the same share of anomalous samples.
   struct Mean {
     std::string metric = {};
-    double deviation = 0;  // of the differences between both models
+    double deviation = 0;  // of the differences between both models, as if of one sample
     std::int64_t samples = 0;
+    std::int64_t measured = 0;  // samples that were drawn anew to tell; 0: none were
   };
   std::vector<Mean> means = {};
 };
@@ -130,6 +133,23 @@ void add_values(Assumed& assumed, const PairedTask& pair, const std::string& sco
     if (metric_unit(name) == Unit::percent && name != kMapMaximum) add_mean(assumed, name, values);
 }
 
+// AP, F1-max and pixel metrics: by how much the difference varies when images are drawn anew, as
+// `compare` tests it, over all samples together.
+void add_resampled(Assumed& assumed, const PairedTask& pair, const RunView& run,
+                   const RunView& other, const std::string& scorer) {
+  const CompareOptions options{
+      .scorer = scorer,
+      .metrics = {"average_precision", "f1_max", "pixel_*", "aupro*", "au_spro_*"},
+      .listed = 0};
+  for (const Comparison::Row& row : task_tests(pair, run, other, options).rows)
+    if (row.group == "pooled" && row.variance > 0)
+      assumed.means.push_back(
+          {.metric = row.metric,
+           .deviation = std::sqrt(row.variance * static_cast<double>(row.compared)),
+           .samples = row.compared,
+           .measured = row.compared});
+}
+
 // How two runs go together: the share of samples that exactly one gets right, the correlation of
 // their AUROCs.
 void add_pair(std::vector<Assumed>& tasks, const RunView& run, const RunView& other,
@@ -150,6 +170,7 @@ void add_pair(std::vector<Assumed>& tasks, const RunView& run, const RunView& ot
     }
     add_ratios(*found, paired_decisions(pair, run.summary, other.summary, scorer));
     add_values(*found, pair, scorer);
+    add_resampled(*found, pair, run, other, wanted);
     std::vector<double> a, b;
     std::vector<std::uint8_t> positive;
     for (const PairedTask::Sample& sample : pair.samples) {
@@ -192,6 +213,10 @@ void add_mean_row(Plan& plan, const Assumed& assumed, const Assumed::Mean& mean,
       mean.metric == "precision" || mean.metric == "recall" || mean.metric == "f1";
   row.assumed = std::string(is_ratio ? "what samples add to the difference" : "differences") +
                 " deviate by " + fixed(100 * mean.deviation, 1) + " points";
+  if (mean.measured > 0)
+    row.assumed = "deviation of the difference falls as 1/sqrt(n) from " +
+                  fixed(100 * mean.deviation / std::sqrt(static_cast<double>(mean.measured)), 2) +
+                  " points at " + std::to_string(mean.measured);
   if (options.mde)
     reasoned(row, [&] {
       row.needed = metrics::samples_for_mean(*options.mde / 100, mean.deviation, power);
@@ -306,11 +331,14 @@ Plan plan(const RunView* run, const RunView* other, const PlanOptions& options) 
   if (run && other)
     result.notes.push_back(
         "Disagreement, correlation and deviations are those of the two runs, unless given as "
-        "options; for precision, recall and F1 to first order, over all samples together.");
+        "options; for precision, recall and F1 to first order, over all samples together; for AP, "
+        "F1-max "
+        "and pixel metrics from images drawn anew.");
   else
     result.notes.push_back(
         "Disagreement and correlation are guesses unless given as options; a second run folder "
-        "measures them, and adds precision, recall, F1 and values per sample (or --deviation).");
+        "measures them, and adds precision, recall, F1, AP, F1-max, pixel metrics and values per "
+        "sample (or --deviation).");
   return result;
 }
 

@@ -2,7 +2,7 @@
 // show. Plans, not tests: what a run or a pair of runs tells (AUROC, classes, how often both
 // disagree, how alike they rank, how far values of the same sample are apart) goes into normal
 // approximations (metrics/stats/power.h). Precision, recall, F1 and values per sample need two runs
-// or a deviation.
+// or a deviation; AP, F1-max and pixel metrics two runs, whose images are drawn anew.
 #pragma once
 
 #include <cstdint>

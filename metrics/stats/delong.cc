@@ -48,6 +48,30 @@ double unbiased(double of_positives, double of_negatives, double p, double n, do
   return variance > 1e-14 / (p * n) ? variance : 0;
 }
 
+// How far the placements of both classes lie from their means.
+struct Moments {
+  Sum squares_p = {}, squares_n = {}, fourths_p = {}, fourths_n = {};
+  void add(bool positive, double count, double apart) {
+    const double square = apart * apart;
+    (positive ? squares_p : squares_n) += count * square;
+    (positive ? fourths_p : fourths_n) += count * square * square;
+  }
+};
+
+// variance, degrees and unbiased_variance of an AurocEstimate or a PairedAuroc from at least two
+// samples of each class. of_pairs: variance of the kernel.
+template <class Estimate>
+void set_variances(Estimate& estimate, const Moments& moments, double p, double n,
+                   double of_pairs) {
+  const Spread p_spread = spread_of_mean(p, moments.squares_p.value(), moments.fourths_p.value()),
+               n_spread = spread_of_mean(n, moments.squares_n.value(), moments.fourths_n.value());
+  Spread both = p_spread;
+  both += n_spread;
+  estimate.variance = both.variance;
+  estimate.degrees = both.degrees();
+  estimate.unbiased_variance = unbiased(p_spread.variance, n_spread.variance, p, n, of_pairs);
+}
+
 // Mean over all pairs of an anomalous and a normal sample of the product of what both models make
 // of it, +1 ranked rightly, -1 wrongly, 0 tied. O(n log n): normal samples enter a tree of their
 // ranks by `b` in the order of `a`.
@@ -103,15 +127,12 @@ std::optional<AurocEstimate> delong(const RankedScores& ranked) {
   if (!value) return {};
   const auto p = static_cast<double>(ranked.positives().size());
   const auto n = static_cast<double>(ranked.negatives().size());
-  Sum of_positives, of_negatives, fourths_p, fourths_n;
+  Moments moments;
   double p_above = 0, n_above = 0, tied_pairs = 0;
   ranked.each_score([&](double, std::int64_t equal_p, std::int64_t equal_n) {
     const auto dp = static_cast<double>(equal_p), dn = static_cast<double>(equal_n);
-    const double v10 = (n - n_above - dn / 2) / n - *value, v01 = (p_above + dp / 2) / p - *value;
-    of_positives += dp * (v10 * v10);
-    of_negatives += dn * (v01 * v01);
-    fourths_p += dp * (v10 * v10) * (v10 * v10);
-    fourths_n += dn * (v01 * v01) * (v01 * v01);
+    moments.add(true, dp, (n - n_above - dn / 2) / n - *value);
+    moments.add(false, dn, (p_above + dp / 2) / p - *value);
     p_above += dp;
     n_above += dn;
     tied_pairs += dp * dn;
@@ -119,17 +140,9 @@ std::optional<AurocEstimate> delong(const RankedScores& ranked) {
   AurocEstimate estimate{.value = *value,
                          .positives = std::ssize(ranked.positives()),
                          .negatives = std::ssize(ranked.negatives())};
-  if (p > 1 && n > 1) {
-    const Spread p_spread = spread_of_mean(p, of_positives.value(), fourths_p.value()),
-                 n_spread = spread_of_mean(n, of_negatives.value(), fourths_n.value());
-    Spread both = p_spread;
-    both += n_spread;
-    estimate.variance = both.variance;
-    estimate.degrees = both.degrees();
-    // Of a pair 1 counts when it is ranked rightly, 1/2 when tied; squared, a tie is 1/4.
-    estimate.unbiased_variance = unbiased(p_spread.variance, n_spread.variance, p, n,
-                                          *value - tied_pairs / (4 * p * n) - *value * *value);
-  }
+  // Of a pair 1 counts when it is ranked rightly, 1/2 when tied; squared, a tie is 1/4.
+  if (p > 1 && n > 1)
+    set_variances(estimate, moments, p, n, *value - tied_pairs / (4 * p * n) - *value * *value);
   return estimate;
 }
 
@@ -180,26 +193,16 @@ std::optional<PairedAuroc> paired_delong(std::span<const double> a, std::span<co
   const std::vector<double> of_a = placements(a, positive, p, n),
                             of_b = placements(b, positive, p, n);
   PairedAuroc result{.a = *value_a, .b = *value_b, .difference = *value_a - *value_b};
-  Sum of_positives, of_negatives, fourths_p, fourths_n;
-  for (std::size_t i = 0; i < positive.size(); ++i) {
-    const double apart = (of_a[i] - of_b[i]) - result.difference, square = apart * apart;
-    (positive[i] != 0 ? of_positives : of_negatives) += square;
-    (positive[i] != 0 ? fourths_p : fourths_n) += square * square;
-  }
+  Moments moments;
+  for (std::size_t i = 0; i < positive.size(); ++i)
+    moments.add(positive[i] != 0, 1, (of_a[i] - of_b[i]) - result.difference);
   if (p > 1 && n > 1) {
-    const Spread p_spread = spread_of_mean(p, of_positives.value(), fourths_p.value()),
-                 n_spread = spread_of_mean(n, of_negatives.value(), fourths_n.value());
-    Spread both = p_spread;
-    both += n_spread;
-    result.variance = both.variance;
-    result.degrees = both.degrees();
     // A pair's difference is half that of both models' +1, 0 or -1.
     const auto untied = [&](std::span<const double> scores) {
       return agreement_on_pairs(scores, scores, positive);
     };
     const double squares = (untied(a) + untied(b) - 2 * agreement_on_pairs(a, b, positive)) / 4;
-    result.unbiased_variance = unbiased(p_spread.variance, n_spread.variance, p, n,
-                                        squares - result.difference * result.difference);
+    set_variances(result, moments, p, n, squares - result.difference * result.difference);
   }
   const double deviation = std::sqrt(result.variance);
   if (deviation > 0) {
