@@ -230,7 +230,8 @@ class AnomalyOv final : public Adapter {
             std::vector<Span>& spans) const {
     memory.picture = request.image.name();
     if (vision_.has_expert()) memory.score = options_.score == "logit" ? sight.logit : sight.score;
-    if (memory.score && !std::isfinite(*memory.score))
+    // The sigmoid of an infinite logit would be a plain 0 or 1.
+    if (memory.score && !std::isfinite(sight.logit))
       throw Error(Kind::model,
                   "the score is not finite: weights that do not fit, or a range that " +
                       options_.dtype + " lacks");

@@ -4,6 +4,7 @@
 
 #include "adapters/nn/weights/config.h"
 #include "harness/core/error.h"
+#include "harness/core/path.h"
 
 namespace looktwice::anomaly_ov {
 namespace {
@@ -13,10 +14,21 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMostSize = 1 << 20;  // of anything a configuration counts
 constexpr int kMostTilesASide = 6;
 
+// What would be computed in another way than here is refused, not ignored.
+void expect_text(const weights::Config& config, const std::string& name, const char* text) {
+  if (config.has(name) && config.text(name) != text)
+    config.refuse(name, "'" + std::string(text) + "'");
+}
+
 // Where a configuration keeps the vision model's sizes; a released checkpoint of the lab itself has
 // none, and is so400m/14-384.
 void read_vision(const weights::Config& config, nn::SiglipShape& shape) {
-  for (const std::string own : {"vision_config.", "tiny_vision_config."}) {
+  for (const std::string part : {"vision_config", "tiny_vision_config"}) {
+    const JsonValue* sizes = config.find(part);
+    if (!sizes) continue;
+    if (sizes->type != JsonValue::Type::object) config.refuse(part, "an object");
+    const std::string own = part + ".";
+    expect_text(config, own + "hidden_act", "gelu_pytorch_tanh");
     const auto read = [&](const char* name, std::int64_t& value) {
       value = config.integer(own + name, 1, kMostSize, value);
     };
@@ -33,7 +45,10 @@ void read_vision(const weights::Config& config, nn::SiglipShape& shape) {
 // Grids of 1..6 by 1..6 pictures, which is what imaging::anyres_layout chooses from.
 void check_grids(const weights::Config& config, std::int64_t edge) {
   const JsonValue* grids = config.find("image_grid_pinpoints");
-  if (!grids || grids->type != JsonValue::Type::array) return;
+  // "(1x1),...,(6x6)", from which the authors' code makes the list.
+  if (!grids || (grids->type == JsonValue::Type::text && grids->text.starts_with("(1x1)") &&
+                 grids->text.ends_with("(6x6)")))
+    return;
   std::vector<std::string> found, expected;
   for (const JsonValue& grid : grids->items)
     found.push_back(grid.items.size() == 2 ? grid.items[0].text + "x" + grid.items[1].text : "?");
@@ -49,8 +64,9 @@ void check_grids(const weights::Config& config, std::int64_t edge) {
 
 weights::Checkpoint expert_of(const FolderOptions& options) {
   const fs::path given = options.expert.empty() ? options.checkpoint : options.expert;
-  if (!fs::is_directory(given)) return weights::Checkpoint::of_file(given);
-  if (fs::exists(given / "anomaly_expert.safetensors"))
+  std::error_code fault;
+  if (!fs::is_directory(given, fault)) return weights::Checkpoint::of_file(given);
+  if (is_there(given / "anomaly_expert.safetensors"))
     return weights::Checkpoint::of_file(given / "anomaly_expert.safetensors");
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(given)) {
@@ -74,7 +90,7 @@ CheckpointFolder checkpoint_folder(const FolderOptions& options) {
     throw Error(
         Kind::usage,
         "model anomaly_ov: checkpoint=DIR is needed; docs/anomaly_ov.md tells what it holds");
-  if (!fs::is_directory(options.checkpoint))
+  if (std::error_code fault; !fs::is_directory(options.checkpoint, fault))
     throw Error(Kind::model, options.checkpoint.string() + ": no folder");
   CheckpointFolder folder;
   const auto config = weights::Config::of_file(options.checkpoint / "config.json");
@@ -86,6 +102,8 @@ CheckpointFolder checkpoint_folder(const FolderOptions& options) {
     folder.vision_prefix = "vision_model.";
   }
   check_grids(config, folder.vision_shape.image);
+  expect_text(config, "mm_projector_type", "mlp2x_gelu");
+  expect_text(config, "mm_patch_merge_type", "spatial_unpad");
   const std::int64_t hidden = folder.vision_shape.hidden;
   if (config.integer("mm_hidden_size", 1, kMostSize, hidden) != hidden)
     config.refuse("mm_hidden_size", std::to_string(hidden) + ", as the vision model has");

@@ -22,6 +22,11 @@ namespace {
 constexpr const char* kVisionPrefixes[] = {"model.vision_tower.", "model.mm_projector.",
                                            "model.image_newline"};
 
+// And what is the language model's own, or, of a fine-tuned checkpoint, the expert's, which the
+// official evaluation does not use either.
+constexpr const char* kOtherPrefixes[] = {"model.embed_tokens.", "model.layers.", "model.norm.",
+                                          "lm_head.", "anomaly_encoder."};
+
 constexpr const char* kStages[] = {"preprocess", "vision", "ltfm", "select"};
 
 }  // namespace
@@ -57,10 +62,12 @@ Vision::Vision(const CheckpointFolder& folder, const VisionOptions& options)
                     std::to_string(shape.blocks - 2));
   nn::Loading model("checkpoint " + folder.model.files().front().parent_path().string(),
                     folder.model, options.device, options.type);
-  // The language model's own, and what a fine-tuned checkpoint saves of the expert, which the
-  // official evaluation does not use either.
-  for (const auto& [name, tensor] : folder.model.tensors())
-    if (!is_vision(name)) model.ignore(name);
+  for (const char* prefix : kOtherPrefixes) model.ignore(prefix);
+  std::string wrong;  // with all files together, since it is fixed in one go
+  const auto finish = [&wrong](const nn::Loading& loading) {
+    const std::string more = loading.complaint();
+    wrong += (wrong.empty() || more.empty() ? "" : "; ") + more;
+  };
   if (folder.vision.files().empty()) {
     parts.siglip.emplace(model, folder.vision_prefix, shape);
   } else {
@@ -70,7 +77,7 @@ Vision::Vision(const CheckpointFolder& folder, const VisionOptions& options)
     own.ignore("text_model.");
     own.ignore("logit_");
     parts.siglip.emplace(own, folder.vision_prefix, shape);
-    own.finish();
+    finish(own);
   }
   parts.tiles_at_once = options.tiles_at_once > 0     ? options.tiles_at_once
                         : !options.device.is_cpu()    ? 8
@@ -81,14 +88,16 @@ Vision::Vision(const CheckpointFolder& folder, const VisionOptions& options)
   parts.project_out =
       nn::linear(model, "model.mm_projector.2", folder.language_hidden, folder.language_hidden);
   parts.newline = model.take("model.image_newline", {folder.language_hidden});
-  model.finish();
-  if (!folder.has_expert()) return;
-  nn::Loading expert("expert " + folder.expert.files().front().string(), folder.expert,
-                     options.device, options.type);
-  parts.expert.emplace(expert, shape.hidden, shape.tokens(),
-                       static_cast<std::int64_t>(options.levels.size()), options.expert);
-  expert.finish();
-  parts.expert->prepare();
+  finish(model);
+  if (folder.has_expert()) {
+    nn::Loading expert("expert " + folder.expert.files().front().string(), folder.expert,
+                       options.device, options.type);
+    parts.expert.emplace(expert, shape.hidden, shape.tokens(),
+                         static_cast<std::int64_t>(options.levels.size()), options.expert);
+    finish(expert);
+  }
+  if (!wrong.empty()) throw Error(Kind::model, wrong);
+  if (parts.expert) parts.expert->prepare();
 }
 
 Vision::~Vision() = default;

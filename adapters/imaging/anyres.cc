@@ -37,6 +37,10 @@ Size best_grid(int width, int height, int edge) {
 AnyresLayout anyres_layout(int width, int height, int edge) {
   LOOKTWICE_CHECK(width >= 1 && height >= 1 && edge >= 1);
   AnyresLayout layout{.grid = best_grid(width, height, edge)};
+  if (layout.grid.width == 0)
+    throw Error(Kind::data, std::to_string(width) + "x" + std::to_string(height) +
+                                " pixels: too narrow, nothing of the shorter side is left on any "
+                                "grid of tiles");
   const double by_width = static_cast<double>(layout.grid.width) / width;
   const double by_height = static_cast<double>(layout.grid.height) / height;
   layout.resized = layout.grid;

@@ -18,6 +18,7 @@
 #include "adapters/tokenizers/wordpiece.h"
 #include "harness/core/error.h"
 #include "harness/core/image.h"
+#include "harness/core/path.h"
 #include "harness/core/text.h"
 
 namespace looktwice::minilm {
@@ -117,7 +118,7 @@ struct Modules {
 
 Modules modules_of(const fs::path& folder) {
   const fs::path file = folder / "modules.json";
-  if (!fs::exists(file)) return {.transformer = folder};
+  if (!is_there(file)) return {.transformer = folder};
   Modules modules;
   bool begun = false;
   try {
@@ -171,14 +172,14 @@ SentenceEncoder::SentenceEncoder(const fs::path& folder, const EncoderOptions& o
                   "at least the " + std::to_string(parts->tokens.size()) + " tokens of vocab.txt");
   parts->most_tokens = static_cast<std::size_t>(parts->bert.most_tokens());
   parts->most_states = parts->most_tokens;
-  if (const fs::path file = modules.transformer / "tokenizer_config.json"; fs::exists(file)) {
+  if (const fs::path file = modules.transformer / "tokenizer_config.json"; is_there(file)) {
     // Often 10^30, for no limit.
     const double most = Config::of_file(file).number("model_max_length", 1e30);
     if (most >= 2 && most < static_cast<double>(parts->most_states))
       parts->most_states = static_cast<std::size_t>(most);
   }
   for (const char* name : {"sentence_bert_config.json", "sentence_transformers_config.json"}) {
-    if (!fs::exists(modules.transformer / name)) continue;
+    if (!is_there(modules.transformer / name)) continue;
     const Config own = Config::of_file(modules.transformer / name);
     const auto most = static_cast<std::int64_t>(parts->most_tokens);
     parts->most_tokens = static_cast<std::size_t>(own.integer("max_seq_length", 2, most, most));

@@ -9,6 +9,7 @@
 #include "adapters/nn/device.h"
 #include "adapters/nn/prompt.h"
 #include "harness/core/error.h"
+#include "harness/core/path.h"
 #include "harness/core/text.h"
 
 namespace looktwice::nn {
@@ -167,7 +168,7 @@ Devices devices_of(const std::string& owner, const std::string& device_map,
                    const std::string& device, const std::filesystem::path& folder) {
   Devices made{.map = device_map_of(owner, device_map)};
   // Without a folder or a config.json the adapter itself says so.
-  if (!made.map.stretches.empty() && std::filesystem::exists(folder / "config.json"))
+  if (!made.map.stretches.empty() && is_there(folder / "config.json"))
     check_layers(owner, made.map, decoder_layers(folder));
   made.home = home_device(owner, made.map, device);
   return made;

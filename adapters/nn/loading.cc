@@ -68,8 +68,12 @@ at::Tensor Loading::take(const std::string& name, const weights::Shape& shape,
     return {};
   }
   const at::Tensor held = tensor_of(*found, checkpoint_);
+  if (!held.is_floating_point()) {
+    mistyped_.push_back(name + " " + weights::name_of(found->type) + ", expected floating numbers");
+    return {};
+  }
   try {
-    return held.to(device_, held.is_floating_point() ? type : held.scalar_type());
+    return held.to(device_, type);
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
     throw Error(Kind::model, what_ + ": out of memory on " + device_.str() + " at " +
@@ -93,16 +97,21 @@ weights::Shape Loading::shape_of(const std::string& name) {
   return found ? found->shape : weights::Shape{};
 }
 
-void Loading::finish() const {
+std::string Loading::complaint() const {
   std::vector<std::string> extra;
   for (const auto& [name, tensor] : checkpoint_.tensors())
     if (!taken_.contains(name) &&
         std::ranges::none_of(ignored_,
                              [&name = name](const std::string& p) { return name.starts_with(p); }))
       extra.push_back(name);
-  if (missing_.empty() && misshapen_.empty() && extra.empty()) return;
-  throw Error(Kind::model, what_ + " does not fit the model" + listed("missing", missing_) +
-                               listed("of another shape", misshapen_) + listed("unknown", extra));
+  if (missing_.empty() && misshapen_.empty() && mistyped_.empty() && extra.empty()) return {};
+  return what_ + " does not fit the model" + listed("missing", missing_) +
+         listed("of another shape", misshapen_) + listed("of another type", mistyped_) +
+         listed("unknown", extra);
+}
+
+void Loading::finish() const {
+  if (const std::string wrong = complaint(); !wrong.empty()) throw Error(Kind::model, wrong);
 }
 
 }  // namespace looktwice::nn

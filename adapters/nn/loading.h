@@ -19,8 +19,8 @@ at::Tensor tensor_of(const weights::TensorBytes& bytes, const weights::Checkpoin
 
 class Loading {
  public:
-  // what: begins the error ("anomaly_ov checkpoint DIR"). Floating numbers become `type`, others
-  // stay.
+  // what: begins the error ("anomaly_ov checkpoint DIR"). Weights are floating numbers and become
+  // `type`; whole ones are refused as a wrong shape is.
   Loading(std::string what, const weights::Checkpoint& checkpoint, at::Device device,
           at::ScalarType type);
 
@@ -36,7 +36,9 @@ class Loading {
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
   // Names that begin so are not needed here.
   void ignore(const std::string& prefix) { ignored_.push_back(prefix); }
-  // Throws Kind::model with every complaint, up to 40 names each.
+  // Every complaint, up to 40 names each; empty: it fits.
+  std::string complaint() const;
+  // Throws it, Kind::model.
   void finish() const;
 
   at::Device device() const { return device_; }
@@ -51,7 +53,8 @@ class Loading {
   const at::ScalarType type_;
   std::set<std::string> taken_, missing_;
   std::vector<std::string> ignored_;
-  std::vector<std::string> misshapen_;  // "name [3, 4], expected [4, 4]"
+  // "name [3, 4], expected [4, 4]"; "name I64, expected floating numbers"
+  std::vector<std::string> misshapen_, mistyped_;
 };
 
 }  // namespace looktwice::nn

@@ -10,6 +10,7 @@
 
 #include "harness/core/error.h"
 #include "harness/core/image.h"
+#include "harness/core/path.h"
 
 namespace looktwice::nn {
 namespace {
@@ -84,17 +85,23 @@ GenerationConfig generation_config(const std::filesystem::path& folder) {
     }
     for (const JsonValue& item : stops->items)
       made.stop_ids.push_back(token_id(item, folder / file, "eos_token_id"));
+    if (made.stop_ids.empty())
+      throw Error(Kind::model,
+                  (folder / file).string() + ": 'eos_token_id': expected the id of a token");
   };
   read_stops(json_file(folder / "config.json"), "config.json");
   const std::filesystem::path own = folder / "generation_config.json";
-  if (!std::filesystem::exists(own)) return made;
+  if (!is_there(own)) return made;
   const JsonValue generation = json_file(own);
+  if (generation.type != JsonValue::Type::object)
+    throw Error(Kind::model, own.string() + ": expected a JSON object");
   read_stops(generation, "generation_config.json");
   if (const JsonValue* penalty = generation.find("repetition_penalty");
-      penalty && penalty->type == JsonValue::Type::number) {
+      penalty && penalty->type != JsonValue::Type::null) {
     made.repetition_penalty = std::strtof(penalty->text.c_str(), nullptr);
-    if (!(made.repetition_penalty > 0) || !std::isfinite(made.repetition_penalty))
-      throw Error(Kind::model, own.string() + ": repetition_penalty must be positive");
+    if (penalty->type != JsonValue::Type::number || !(made.repetition_penalty > 0) ||
+        !std::isfinite(made.repetition_penalty))
+      throw Error(Kind::model, own.string() + ": repetition_penalty must be a positive number");
   }
   return made;
 }

@@ -116,15 +116,31 @@ double real_number(const JsonValue& config, const std::string& file, const char*
   return std::strtod(found->text.c_str(), nullptr);
 }
 
+std::optional<bool> truth(const JsonValue& config, const std::string& file, const char* name) {
+  const JsonValue* found = config.find(name);
+  if (!found || found->type == JsonValue::Type::null) return {};
+  if (found->type != JsonValue::Type::boolean)
+    refuse_at(file, found->place, "'" + std::string(name) + "': expected true or false");
+  return found->text == "true";
+}
+
 // What would be computed in another way than here is refused, not ignored.
-void refuse_unknown_arithmetic(const JsonValue& config, const std::string& file) {
+void refuse_unknown_arithmetic(const JsonValue& config, const std::string& file,
+                               std::int64_t head_size) {
   const JsonValue* act = config.find("hidden_act");
   if (act && act->type != JsonValue::Type::null && act->text != "silu")
     refuse_at(file, act->place, "'hidden_act': expected silu");
-  const JsonValue* window = config.find("use_sliding_window");
-  if (window && window->text == "true")
-    refuse_at(file, window->place, "'use_sliding_window': only false is supported");
+  if (truth(config, file, "use_sliding_window").value_or(false))
+    refuse_at(file, config.find("use_sliding_window")->place,
+              "'use_sliding_window': only false is supported");
+  if (const JsonValue* size = config.find("head_dim");
+      size && size->type != JsonValue::Type::null && size->text != std::to_string(head_size))
+    refuse_at(file, size->place,
+              "'head_dim': expected " + std::to_string(head_size) +
+                  ", 'hidden_size' by 'num_attention_heads'");
   const JsonValue* scaling = config.find("rope_scaling");
+  if (scaling && scaling->type != JsonValue::Type::object && scaling->type != JsonValue::Type::null)
+    refuse_at(file, scaling->place, "'rope_scaling': expected an object");
   for (const char* name : {"type", "rope_type"})
     if (const JsonValue* kind = scaling ? scaling->find(name) : nullptr;
         kind && kind->text != "mrope" && kind->text != "default")
@@ -160,6 +176,10 @@ std::vector<std::int64_t> mrope_sections(const JsonValue& scaling, const std::st
 
 }  // namespace
 
+std::optional<bool> tied_head(const JsonValue& config, const std::string& name) {
+  return truth(config, name, "tie_word_embeddings");
+}
+
 Qwen2Config qwen2_config(const JsonValue& config, const std::string& name) {
   Qwen2Config made;
   made.hidden = whole_number(config, name, "hidden_size");
@@ -169,13 +189,12 @@ Qwen2Config qwen2_config(const JsonValue& config, const std::string& name) {
   made.kv_heads = whole_number(config, name, "num_key_value_heads");
   made.rms_eps = real_number(config, name, "rms_norm_eps", 1e-6);
   made.rope_theta = real_number(config, name, "rope_theta", 1e6);
-  const JsonValue* tied = config.find("tie_word_embeddings");
-  made.tied = tied && tied->text == "true";
+  made.tied = tied_head(config, name);
   if (made.hidden % made.heads != 0 || made.heads % made.kv_heads != 0 || made.head_size() % 2 != 0)
     refuse_at(name, config.place,
               "'num_attention_heads' must divide 'hidden_size' into even parts, and "
               "'num_key_value_heads' the heads");
-  refuse_unknown_arithmetic(config, name);
+  refuse_unknown_arithmetic(config, name, made.head_size());
   if (const JsonValue* scaling = config.find("rope_scaling");
       scaling && scaling->type == JsonValue::Type::object)
     made.mrope_section = mrope_sections(*scaling, name, made.head_size() / 2);
@@ -191,7 +210,7 @@ DecoderBytes decoder_bytes(const Qwen2Config& config, std::int64_t rows, std::in
   return {.layer = (matrices + vectors) * weight,
           .cache = 2 * keys * tokens * number,
           .first = rows * hidden * weight,
-          .last = (config.tied ? hidden : (rows + 1) * hidden) * weight};
+          .last = (config.tied.value_or(false) ? hidden : (rows + 1) * hidden) * weight};
 }
 
 std::vector<Stage> decoder_stages(const std::string& owner, const DeviceMap& map, Loading& loading,
@@ -453,7 +472,7 @@ Qwen2::Qwen2(Loading& loading, Qwen2Config config, std::int64_t used_rows,
     return shape.size() == 2 ? shape[0] : 0;
   };
   const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
-  const bool tied = parts.tied = config.tied || !loading.has(head);
+  const bool tied = parts.tied = config.tied.value_or(!loading.has(head));
   const std::int64_t rows = rows_of(embedding);
   parts.embedding = loading.take_narrow(embedding, {rows, hidden});
   // A tied head that is stored nevertheless is not looked at, as in the official code.

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,12 +29,14 @@ namespace looktwice::nn {
 struct Qwen2Config {
   std::int64_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kv_heads = 0;
   double rms_eps = 1e-6, rope_theta = 1e6;
-  bool tied = false;  // the head is the embedding
+  // The head is the embedding. Not said: it is where the file has no other.
+  std::optional<bool> tied = {};
   std::vector<std::int64_t> mrope_section = {};
 
   std::int64_t head_size() const { return hidden / heads; }
 };
-// config: config.json of a checkpoint; name: for messages. Throws Kind::model.
+// config: config.json of a checkpoint; name: for messages. Throw Kind::data.
+std::optional<bool> tied_head(const JsonValue& config, const std::string& name);
 Qwen2Config qwen2_config(const JsonValue& config, const std::string& name);
 
 // What a decoder takes of its devices. rows: of embedding and head each; tokens: that the caches

@@ -4,6 +4,7 @@
 
 #include "adapters/nn/weights/config.h"
 #include "harness/core/error.h"
+#include "harness/core/path.h"
 
 namespace looktwice::omniad {
 namespace {
@@ -17,7 +18,8 @@ fs::path checked(const fs::path& folder) {
   if (folder.empty())
     throw Error(Kind::usage,
                 "model omniad: checkpoint=DIR is needed; docs/omniad.md tells what it holds");
-  if (!fs::is_directory(folder)) throw Error(Kind::model, folder.string() + ": no folder");
+  if (std::error_code fault; !fs::is_directory(folder, fault))
+    throw Error(Kind::model, folder.string() + ": no folder");
   return folder;
 }
 
@@ -26,7 +28,7 @@ Processor processor_of(const fs::path& folder, const nn::Qwen25VlVisionConfig& v
                           .merge = static_cast<int>(vision.merge),
                           .frames = static_cast<int>(vision.frames)}};
   const fs::path file = folder / "preprocessor_config.json";
-  if (!fs::exists(file)) {
+  if (!is_there(file)) {
     made.rule.max_pixels = std::int64_t{16384} * 28 * 28;  // as the published files have it
     return made;
   }
@@ -79,8 +81,7 @@ Model::Model(const fs::path& folder, at::Device device, at::ScalarType type,
     const JsonValue* text = config.find("text_config");
     const bool nested = text && text->find("hidden_size");
     nn::Qwen2Config sizes = nn::qwen2_config(nested ? *text : config, file.string());
-    if (const JsonValue* tied = config.find("tie_word_embeddings"))
-      sizes.tied = tied->text == "true";
+    if (const auto tied = nn::tied_head(config, file.string())) sizes.tied = tied;
     const nn::Qwen25VlVisionConfig eyes = nn::qwen2_5_vl_vision_config(*vision, file.string());
     if (eyes.out_hidden != sizes.hidden)
       refuse_at(file.string(), vision->place,

@@ -1,8 +1,6 @@
 #include "adapters/tokenizers/tokenizer_files.h"
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/tokenizers/text_of_file.h"
 #include "adapters/tokenizers/utf8.h"
 #include "harness/core/error.h"
 #include "harness/core/json_value.h"
 #include "harness/core/name_table.h"
+#include "harness/core/path.h"
 #include "harness/core/text.h"
 
 namespace looktwice::tokenizers {
@@ -27,21 +27,6 @@ constexpr std::string_view kWords =
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 constexpr std::int32_t kLargestId =
     2'000'000;  // tables are indexed by id; no vocabulary is so large
-constexpr std::uintmax_t kLargestFile = 256u << 20;
-
-std::string content_of(const fs::path& path) {
-  std::error_code failed;
-  const std::uintmax_t bytes = fs::file_size(path, failed);
-  std::ifstream in(path, std::ios::binary);
-  if (failed || !in) throw Error(Kind::model, printable(path.string()) + ": cannot be read");
-  if (bytes > kLargestFile)
-    throw Error(Kind::model,
-                printable(path.string()) + ": larger than 256 MiB, no tokenizer's file");
-  std::string content(static_cast<std::size_t>(bytes), '\0');
-  in.read(content.data(), static_cast<std::streamsize>(content.size()));
-  content.resize(static_cast<std::size_t>(in.gcount()));
-  return content;
-}
 
 // GPT-2's spelling of bytes as printable characters, the other way round: [code point] -> byte, -1.
 std::vector<int> byte_of_character() {
@@ -78,7 +63,7 @@ class Reader {
 
  public:
   Reader(const fs::path& path, TokenizerFiles& into)
-      : name_(path.string()), text_(content_of(path)), into_(into) {}
+      : name_(path.string()), text_(text_of_file(path)), into_(into) {}
 
   JsonValue json() const {
     JsonValue value = parsed_json(text_, name_);
@@ -356,8 +341,8 @@ void read_vocab_and_merges(const fs::path& folder, TokenizerFiles& into) {
     if (line.empty() || line.starts_with("#version")) continue;
     merges.read_merge_line(place, line);
   }
-  if (fs::exists(folder / "added_tokens.json")) read_added_json(folder / "added_tokens.json", into);
-  if (fs::exists(folder / "tokenizer_config.json"))
+  if (is_there(folder / "added_tokens.json")) read_added_json(folder / "added_tokens.json", into);
+  if (is_there(folder / "tokenizer_config.json"))
     read_config(folder / "tokenizer_config.json", into);
 }
 
@@ -377,9 +362,9 @@ void check_added(const fs::path& folder, const TokenizerFiles& files) {
 TokenizerFiles tokenizer_files(const fs::path& folder) {
   TokenizerFiles files;
   try {
-    if (fs::exists(folder / "tokenizer.json"))
+    if (is_there(folder / "tokenizer.json"))
       read_tokenizer_json(folder / "tokenizer.json", files);
-    else if (fs::exists(folder / "vocab.json"))
+    else if (is_there(folder / "vocab.json"))
       read_vocab_and_merges(folder, files);
     else
       throw Error(Kind::model, printable(folder.string()) +

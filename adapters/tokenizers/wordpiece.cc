@@ -1,13 +1,13 @@
 #include "adapters/tokenizers/wordpiece.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "adapters/tokenizers/normal_forms.h"
+#include "adapters/tokenizers/text_of_file.h"
 #include "adapters/tokenizers/utf8.h"
 #include "harness/core/error.h"
 #include "harness/core/json_value.h"
+#include "harness/core/path.h"
 #include "harness/core/text.h"
 
 namespace looktwice::tokenizers {
@@ -15,19 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw Error(Kind::model, printable(path.string()) + ": cannot be read");
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 WordPieceOptions options_of(const fs::path& folder) {
   WordPieceOptions options;
   const fs::path path = folder / "tokenizer_config.json";
-  if (!fs::exists(path)) return options;
+  if (!is_there(path)) return options;
   const std::string name = path.string();
   try {
-    const JsonValue root = parsed_json(content_of(path), name);
+    const JsonValue root = parsed_json(text_of_file(path), name);
     const auto read = [&](const char* field, bool& value) {
       const JsonValue* found = root.find(field);
       if (!found || found->type == JsonValue::Type::null) return false;
@@ -68,7 +62,7 @@ struct WordPiece::Word {
 };
 
 WordPiece::WordPiece(const fs::path& folder)
-    : WordPiece(content_of(folder / "vocab.txt"), options_of(folder),
+    : WordPiece(text_of_file(folder / "vocab.txt"), options_of(folder),
                 (folder / "vocab.txt").string()) {}
 
 WordPiece::WordPiece(std::string_view vocabulary, WordPieceOptions options, const std::string& name)

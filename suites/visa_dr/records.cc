@@ -80,6 +80,11 @@ class Reader {
         std::ranges::find(kWordsOfNo, lower_ascii(anomaly.text)) != std::end(kWordsOfNo);
   }
 
+  // Where a list of questions says it, too.
+  void read_anomaly_if_said() {
+    if (value_.find("anomaly")) read_anomaly();
+  }
+
   void read_dialogue() {
     if (const JsonValue* questions = value_.find("questions"))
       record.questions = texts_in(*questions, "questions");
@@ -204,7 +209,10 @@ std::vector<DrRecord> detection_records(std::string_view json, const std::string
 }
 
 std::vector<DrRecord> reasoning_records(std::string_view json, const std::string& file) {
-  return records_in(json, file, [](Reader& reader) { reader.read_dialogue(); });
+  return records_in(json, file, [](Reader& reader) {
+    reader.read_anomaly_if_said();
+    reader.read_dialogue();
+  });
 }
 
 }  // namespace looktwice::suites

@@ -32,10 +32,10 @@ struct DrRecord {
 // normal are false, 0, null, "", [] and {}; all others, even "false" and "0", are anomalous.
 std::vector<DrRecord> detection_records(std::string_view json, const std::string& file);
 
-// visa_dr.json: {"image", "questions", answers}. The reference answers stand under answers, answer,
-// gt, responses_gt (a list as long as the questions; of a single question also a text) or
-// conversations (LLaVA style, pairs of "from": human and gpt, which also give the questions where
-// there is no field of that name).
+// visa_dr.json: {"image", "questions", answers}, and perhaps "anomaly". The reference answers stand
+// under answers, answer, gt, responses_gt (a list as long as the questions; of a single question
+// also a text) or conversations (LLaVA style, pairs of "from": human and gpt, which also give the
+// questions where there is no field of that name).
 std::vector<DrRecord> reasoning_records(std::string_view json, const std::string& file);
 
 }  // namespace looktwice::suites

@@ -70,6 +70,10 @@ class List {
   Sample& add(const DrRecord& record, bool anomalous) {
     const std::string relative = gathering_.listed_file(
         record.image, [&](const std::string& why) { refuse_record(name_, record, "image", why); });
+    if (const auto [first, is_new] = first_.emplace(relative, record.index); !is_new)
+      refuse_record(name_, record, "image",
+                    "'" + printable(record.image, 80) + "' is that of record " +
+                        std::to_string(first->second) + ", too");
     classes_.insert(record.category);
     return gathering_.add(relative, record.category, anomalous, anomalous ? "anomaly" : "good");
   }
@@ -77,6 +81,7 @@ class List {
   void note(const std::string& kind, const std::string& example) { gathering_.note(kind, example); }
 
   Loaded finished(bool with_normal) {
+    if (first_.empty()) throw Error(Kind::data, name_ + ": has no record to ask about");
     constexpr std::size_t kClasses = 10;
     if (classes_.size() != kClasses)
       gathering_.note("the published values are means over ten classes, this list has " +
@@ -89,6 +94,7 @@ class List {
   std::string name_;
   datasets::Gathering gathering_;
   std::set<std::string> classes_;
+  std::map<std::string, std::size_t> first_;  // picture -> record that lists it
 };
 
 class Detection final : public Suite {
@@ -183,6 +189,10 @@ class Reasoning final : public Suite {
           record.image.find("pcb4") != std::string::npos) {
         list.note("pictures of pcb2 and pcb4 are left out, as the published script does",
                   record.image);
+        continue;
+      }
+      if (!record.anomaly.value_or(true)) {
+        list.note("normal pictures are left out: reasoning is about anomalous ones", record.image);
         continue;
       }
       Sample& sample = list.add(record, true);

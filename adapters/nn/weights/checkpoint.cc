@@ -11,6 +11,7 @@
 #include "harness/core/hash.h"
 #include "harness/core/image.h"
 #include "harness/core/json_value.h"
+#include "harness/core/path.h"
 #include "harness/core/text.h"
 
 namespace looktwice::weights {
@@ -57,7 +58,7 @@ struct Checkpoint::Held {
 
 Checkpoint Checkpoint::of_folder(const fs::path& folder) {
   for (const char* name : {"model.safetensors.index.json", "model.safetensors"})
-    if (fs::exists(folder / name)) return of_file(folder / name);
+    if (is_there(folder / name)) return of_file(folder / name);
   refuse(folder, "neither model.safetensors nor model.safetensors.index.json is there");
 }
 
@@ -97,6 +98,12 @@ void Checkpoint::add(const fs::path& file) {
   auto mapped = std::make_unique<MappedFile>(file);
   const std::span<const std::byte> bytes = mapped->bytes();
   constexpr std::string_view kZip = "PK\3\4";
+  // A pickle of protocol 2 to 5: what torch.save wrote before PyTorch 1.6.
+  if (bytes.size() > 1 && bytes[0] == std::byte{0x80} && bytes[1] >= std::byte{2} &&
+      bytes[1] <= std::byte{5} && file.extension() != ".safetensors")
+    refuse(file,
+           "a bare pickle, as torch.save wrote before PyTorch 1.6; if you trust the file, load and "
+           "save it with a current PyTorch, or as safetensors");
   if (bytes.size() >= kZip.size() && std::memcmp(bytes.data(), kZip.data(), kZip.size()) == 0) {
     held_->torch_files.push_back(torch_file(bytes, file.string()));
     tensors_ = held_->torch_files.back().tensors;

@@ -127,6 +127,10 @@ class Unpickler {
         push_global(module + ' ' + line());
         break;
       }
+      case 'i': {  // INST, of old protocols: named, whatever it is
+        const std::string module = line();
+        refuse_global(module + ' ' + line());
+      }
       case 0x93: {  // STACK_GLOBAL
         const std::string attribute = pop(Type::text)->text;
         push_global(pop(Type::text)->text + ' ' + attribute);

@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <map>
 #include <tuple>
 
 #include "adapters/catalogue.h"
 #include "adapters/imaging/codec.h"
 #include "harness/core/error.h"
+#include "harness/core/json_value.h"
 #include "tests/support/files.h"
+#include "tests/support/pictures.h"
 #include "tests/support/queues.h"
 #include "tests/support/refusal.h"
 
@@ -85,6 +89,35 @@ TEST(AnomalyOv, AScoreHeadInBfloat16RoundsALittle) {
                rounded = *answer({{"score_dtype", "bf16"}}, "tall").score;
   EXPECT_NE(score, rounded);
   EXPECT_NEAR(score, rounded, 0.02);
+}
+
+// Where a tensor's first number lies in its file.
+std::size_t place_of(const std::string& file, const std::string& tensor) {
+  std::uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof header);
+  const JsonValue entries = parsed_json(file.substr(sizeof header, header), "header");
+  const std::string begin = entries.find(tensor)->find("data_offsets")->items[0].text;
+  return sizeof header + header + std::stoul(begin);
+}
+
+TEST(AnomalyOv, AnInfiniteLogitIsAFailureAndNoScoreOfOne) {
+  const looktwice::testing::TemporaryFolder folder;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(test::data_path("anomaly_ov_other/checkpoint"))) {
+    const auto bytes = test::bytes_of(entry.path());
+    std::string file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (entry.path().filename() == "anomaly_expert.safetensors") {
+      const float infinite = INFINITY;
+      std::memcpy(&file[place_of(file, "final_predictor.2.bias")], &infinite, sizeof infinite);
+    }
+    folder.file(entry.path().filename().string(), file);
+  }
+  for (const char* score : {"sigmoid", "logit"}) {
+    const Prediction reply =
+        answer({{"checkpoint", folder.path().string()}, {"score", score}}, "dot");
+    EXPECT_EQ(reply.status, Status::failed) << score;
+    EXPECT_NE(reply.error.find("not finite"), std::string::npos) << reply.error;
+  }
 }
 
 TEST(AnomalyOv, APictureThatIsNoneIsALineAndTheNextIsAnswered) {

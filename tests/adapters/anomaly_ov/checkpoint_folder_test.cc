@@ -87,8 +87,18 @@ TEST_F(Folders, AllThatDoesNotFitIsToldAtOnce) {
   replace("model.safetensors", "layers.3.mlp.fc1.weight", "layers.3.mlp.fc9.weight");
   replace("model.safetensors", "\"model.image_newline\"", "\"model.image_oldline\"");
   const std::string error = refused();
+  EXPECT_TRUE(names_all(error, {"2 missing", "layers.3.mlp.fc1.weight", "model.image_newline",
+                                "2 unknown", "fc9", "oldline"}))
+      << error;
+}
+
+TEST_F(Folders, WhatDoesNotFitInModelAndExpertIsOneError) {
+  replace("model.safetensors", "\"model.image_newline\"", "\"other.image_newline\"");
+  replace("anomaly_expert.safetensors", "q_former.key_proj.bias", "q_former.key_proj.bia2");
+  const std::string error = refused();
   EXPECT_TRUE(names_all(
-      error, {"2 missing", "layers.3.mlp.fc1.weight", "model.image_newline", "1 unknown", "fc9"}))
+      error, {"checkpoint", "1 missing: model.image_newline", "1 unknown: other.image_newline",
+              "expert", "1 missing: q_former.key_proj.bias", "q_former.key_proj.bia2"}))
       << error;
 }
 

@@ -17,6 +17,7 @@
 #include "harness/core/hash.h"
 #include "tests/adapters/imaging/filter_names.h"
 #include "tests/support/files.h"
+#include "tests/support/refusal.h"
 #include "tests/support/safetensors.h"
 
 namespace looktwice::imaging {
@@ -147,6 +148,14 @@ TEST(AnyresParity, LayoutsEqualTheOriginals) {
     EXPECT_EQ(found, expected);
   }
   EXPECT_GT(table.at("rows").size(), 0u);
+}
+
+// int(height * scale) is 0 on each grid, so that the original finds none.
+TEST(Anyres, WhatIsTooNarrowForAnyGridIsOneError) {
+  EXPECT_TRUE(
+      testing::names_all(testing::refusal(Kind::data, [] { (void)anyres_layout(2305, 1, 384); }),
+                         {"2305x1", "narrow"}));
+  EXPECT_EQ(anyres_layout(2304, 1, 384).grid.width, 2304);
 }
 
 // NAME.u8_rows and NAME.f32_rows: rows FIRST, FIRST + STEP, ... of every tile, channels first;

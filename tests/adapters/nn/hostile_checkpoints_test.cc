@@ -3,6 +3,7 @@
 // missing.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -154,6 +155,12 @@ const std::vector<Case> kDecoder = {
     {.from = "\"hidden_size\"",
      .to = "\"hidden_act\": \"gelu\", \"hidden_size\"",
      .words = {"hidden_act"}},
+    {.from = "\"tie_word_embeddings\": ",
+     .to = "\"tie_word_embeddings\": \"yes\", \"x\": ",
+     .words = {"tie_word_embeddings", "true or false"}},
+    {.from = "\"hidden_size\": 48",
+     .to = "\"head_dim\": 9, \"hidden_size\": 48",
+     .words = {"head_dim", "expected 8"}},
     {.from = "\"eos_token_id\": ", .to = "\"eos_token_id\": -", .words = {"eos_token_id", "token"}},
     {.from = "\"eos_token_id\": ",
      .to = "\"eos_token_id\": 99999999999",
@@ -181,6 +188,40 @@ TEST(HostileCheckpoints, OfAnomalyOvAreRefusedByName) {
            {.from = "\"hidden_size\"",
            .to = "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4}, \"hidden_size\"",
            .words = {"rope_scaling", "yarn", "mrope"}},
+           {.from = "\"hidden_size\"",
+           .to = "\"use_sliding_window\": \"yes\", \"hidden_size\"",
+           .words = {"use_sliding_window", "true or false"}},
+           {.from = "\"hidden_size\"",
+           .to = "\"rope_scaling\": \"linear\", \"hidden_size\"",
+           .words = {"rope_scaling", "an object"}},
+           {.from = "\"layer_norm_eps\"",
+           .to = "\"hidden_act\": \"relu\", \"layer_norm_eps\"",
+           .words = {"vision_config.hidden_act", "gelu_pytorch_tanh"}},
+           {.from = "\"vision_config\": ",
+           .to = "\"vision_config\": 3, \"x\": ",
+           .words = {"vision_config", "an object"}},
+           {.from = "\"hidden_size\"",
+           .to = "\"mm_projector_type\": \"linear\", \"hidden_size\"",
+           .words = {"mm_projector_type", "mlp2x_gelu"}},
+           {.from = "spatial_unpad", .to = "flat", .words = {"mm_patch_merge_type"}},
+           {.from = "\"image_grid_pinpoints\": ",
+           .to = "\"image_grid_pinpoints\": \"(1x1),...,(3x3)\", \"x\": ",
+           .words = {"image_grid_pinpoints", "36 grids"}},
+           {.from = "\"image_grid_pinpoints\": ",
+           .to = "\"image_grid_pinpoints\": 7, \"x\": ",
+           .words = {"image_grid_pinpoints", "36 grids"}},
+           {.file = "model.safetensors",
+           .from = "\"lm_head.weight\"",
+           .to = "\"lm_head.weighs\"",
+           .words = {"1 missing: lm_head.weight", "1 unknown: lm_head.weighs"}},
+           {.file = "model.safetensors",
+           .from = "\"model.norm.weight\":{\"dtype\":\"BF16\"",
+           .to = "\"model.norm.weight\":{\"dtype\": \"I16\"",
+           .words = {"of another type: model.norm.weight I16"}},
+           {.file = "model.safetensors",
+           .from = "\"model.image_newline\":{\"dtype\":\"BF16\"",
+           .to = "\"model.image_newline\":{\"dtype\": \"I16\"",
+           .words = {"of another type: model.image_newline I16"}},
            {.from = "anyres_max_9",
            .to = "anyres_max_99999999999999",
            .words = {"image_aspect_ratio"}},
@@ -268,6 +309,30 @@ TEST(HostileCheckpoints, OfOmniAdAreRefusedByName) {
   expect_each_refused("omniad", "omniad_other/checkpoint", cases);
   const Changed without("omniad_other/checkpoint", "preprocessor_config.json", "", "(no file)");
   EXPECT_EQ(outcome("omniad", without.path()).second, "answered");
+}
+
+// A snapshot whose files are links to where downloads lie, half of which was cleaned away.
+TEST(HostileCheckpoints, LinksThatLeadNowhereAreNoMissingFiles) {
+  for (const char* name : {"model.safetensors", "config.json", "generation_config.json",
+                           "vocab.json", "merges.txt", "added_tokens.json"})
+    for (const char* target : {"/nowhere", name}) {
+      const Changed folder("llava_onevision/checkpoint", name, "", "(no file)");
+      fs::create_symlink(target, folder.path() / name);
+      const auto [kind, text] = outcome("anomaly_ov", folder.path());
+      EXPECT_EQ(kind, Kind::model) << name << " -> " << target << ": " << text;
+      EXPECT_TRUE(testing::names_all(text, {folder.path() / name})) << text;
+    }
+}
+
+TEST(HostileCheckpoints, WhatIsNoFileIsNotWaitedFor) {
+  for (const char* name : {"model.safetensors", "config.json", "generation_config.json",
+                           "vocab.json", "merges.txt", "added_tokens.json"}) {
+    const Changed folder("llava_onevision/checkpoint", name, "", "(no file)");
+    ASSERT_EQ(mkfifo((folder.path() / name).c_str(), 0600), 0);
+    const auto [kind, text] = outcome("anomaly_ov", folder.path());
+    EXPECT_EQ(kind, Kind::model) << name << ": " << text;
+    EXPECT_TRUE(testing::names_all(text, {folder.path() / name, "not a regular file"})) << text;
+  }
 }
 
 }  // namespace

@@ -51,7 +51,10 @@ TEST(GenerationConfig, ItsOwnFileWinsOverTheModels) {
 
 TEST(GenerationConfig, MistakesNameTheFile) {
   for (const auto& [config, generation] :
-       {std::pair("{}", R"({"repetition_penalty": 0})"), std::pair("{}", "[1"), std::pair("[", "")})
+       {std::pair("{}", R"({"repetition_penalty": 0})"), std::pair("{}", "[1"), std::pair("[", ""),
+        std::pair("{}", R"({"repetition_penalty": "1.1"})"), std::pair("{}", "[1]"),
+        std::pair("{}", R"({"repetition_penalty": true})"),
+        std::pair("{}", R"({"eos_token_id": []})")})
     try {
       read(config, generation);
       FAIL() << config << generation;

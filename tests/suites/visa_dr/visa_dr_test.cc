@@ -180,6 +180,36 @@ TEST_F(VisaDr, APathOutOfTheFolderIsRefused) {
   }
 }
 
+TEST_F(VisaDr, ReasoningIsAboutAnomalousPicturesOnly) {
+  const run::Task all = task("visa_dr.reasoning", folder_.path());
+  std::string list = store::read_text(folder_.path() / "VisA/visa_dr.json");
+  const std::size_t at = list.find("\"image\"");
+  folder_.text("VisA/visa_dr.json", list.insert(at, "\"anomaly\": 0, "));
+  const run::Task loaded = task("visa_dr.reasoning", folder_.path());
+  EXPECT_EQ(loaded.samples.size() + 1, all.samples.size());
+  EXPECT_TRUE(std::ranges::any_of(loaded.warnings, [](const std::string& warning) {
+    return warning.find("normal pictures are left out") != std::string::npos;
+  }));
+}
+
+TEST_F(VisaDr, WhatIsListedTwiceIsNamedByIndexAndAnEmptyListByItsName) {
+  const std::string image = R"({"image":"VisA/candle/Data/Images/Normal/000.JPG","anomaly":)";
+  const auto refused = [&](const std::string& list) {
+    folder_.text("VisA/test_data.json", list);
+    try {
+      task("visa_dr.detection", folder_.path());
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Kind::data);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string twice = refused("[" + image + "0},\n" + image + "1}]");
+  EXPECT_NE(twice.find("record 1 (line 2): field 'image'"), std::string::npos) << twice;
+  EXPECT_NE(twice.find("is that of record 0"), std::string::npos) << twice;
+  EXPECT_NE(refused("[]").find("VisA/test_data.json: has no record"), std::string::npos);
+}
+
 TEST_F(VisaDr, QuestionsAreThoseOfThePaper) {
   const run::Task detection = task("visa_dr.detection", folder_.path());
   const Question asked = *detection.suite->ask(detection.samples[0], {});

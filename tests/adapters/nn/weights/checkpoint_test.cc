@@ -97,6 +97,15 @@ TEST_F(Checkpoints, ShardsLieBesideTheirIndex) {
   }
 }
 
+TEST_F(Checkpoints, ABarePickleIsToldFromSafetensors) {
+  write("pretrained_expert.pth",
+        "\x80\x02\x8a\x0al\xfc\x9c"
+        "F\xf9 j\xa8P\x19.");
+  EXPECT_TRUE(names_all(
+      refusal(Kind::model, [&] { (void)Checkpoint::of_file(folder / "pretrained_expert.pth"); }),
+      {"pretrained_expert.pth", "bare pickle", "safetensors"}));
+}
+
 TEST_F(Checkpoints, WhatIsNoFileIsRefusedAtOnce) {
   EXPECT_TRUE(names_all(refused(), {folder.string(), "model.safetensors"}));
   write("model.safetensors", "");

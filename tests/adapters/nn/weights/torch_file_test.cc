@@ -117,8 +117,9 @@ TEST(TorchFile, EveryOtherGlobalIsRefusedByName) {
            {"", ""},
            {"torch FloatStorage", ""}}) {
     const std::string by_line = "c" + module + "\n" + name + "\n",
-                      by_stack = text(module) + text(name) + "\x93";
-    for (const std::string& global : {by_line, by_stack})
+                      by_stack = text(module) + text(name) + "\x93",
+                      by_mark = "(i" + module + "\n" + name + "\n";  // INST
+    for (const std::string& global : {by_line, by_stack, by_mark})
       for (const std::string& rest :
            {text(command) + "\x85R.", std::string("."), std::string(")\x81."),
             text(command) + "\x85R0}.", std::string("0}.")}) {
