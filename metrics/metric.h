@@ -54,8 +54,7 @@ struct Interval {
 // replicate.
 struct Drawing {
   std::uint64_t seed = 0, tag = 0;  // of the stream; the tag tells the samples
-  // What the replicates' variance is to be multiplied by, and Student's degrees of freedom beside
-  // it (pixel/image_resampling.h).
+  // What the replicates' variance is to be multiplied by, and Student's degrees of freedom.
   double widening = 1, degrees = 0;
 };
 

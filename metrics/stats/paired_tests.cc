@@ -457,8 +457,7 @@ std::optional<PairedTest> drawn_test(const DrawnValue& a, const DrawnValue& b, d
   std::vector<double> differences(a.replicates.size());
   for (std::size_t r = 0; r < differences.size(); ++r)
     differences[r] = a.replicates[r] - b.replicates[r];
-  const double widening = (a.widening + b.widening) / 2,
-               degrees = a.degrees + b.degrees,
+  const double widening = (a.widening + b.widening) / 2, degrees = a.degrees + b.degrees,
                quantile = student_t_quantile(0.5 + level / 2, degrees);
   test.variance = std::pow(deviation_of(differences), 2) * widening;
   test.degrees = degrees;

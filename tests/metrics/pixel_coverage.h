@@ -93,21 +93,22 @@ inline PixelScene generated_scene(const PixelDesign& design, bool anomalous, Ran
 
 inline PixelScene scene(const PixelDesign& design, bool anomalous, RandomStream& random) {
   if (design.family == "generated") return generated_scene(design, anomalous, random);
-  const auto normal = [&] {  // a sum of four uniforms is near enough, and quick
-    double sum = -2;
-    for (int i = 0; i < 4; ++i) sum += random.next() * 0x1p-32;
-    return sum * std::sqrt(3.0);
+  const auto normal = [&] {  // the sum of a word's four bytes is near enough, and quick
+    const std::uint32_t word = random.next(), pairs = (word & 0xff00ff) + ((word >> 8) & 0xff00ff);
+    const auto sum = static_cast<std::int32_t>((pairs & 0xffff) + (pairs >> 16));
+    return static_cast<float>(sum - 510) * 0.0067660F;
   };
   PixelScene made{.anomalous = anomalous,
                   .mask = std::vector<std::uint8_t>(anomalous ? kPixels : 0)};
-  const double common = std::sqrt(design.shared), own = std::sqrt(1 - design.shared);
+  const auto common = static_cast<float>(std::sqrt(design.shared)),
+             own = static_cast<float>(std::sqrt(1 - design.shared));
   std::array<std::vector<float>, 3> noise;  // shared, of a, of b
   for (std::vector<float>& one : noise) {
     std::vector<float> coarse(8 * 8);
-    for (float& value : coarse) value = static_cast<float>(design.coarse * normal());
+    for (float& value : coarse) value = static_cast<float>(design.coarse) * normal();
     one = bilinear(coarse, 8, 8, kSide, kSide);
-    const auto level = static_cast<float>(design.level * normal());
-    for (float& value : one) value += level + static_cast<float>(design.fine * normal());
+    const float level = static_cast<float>(design.level) * normal();
+    for (float& value : one) value += level + static_cast<float>(design.fine) * normal();
   }
   double strength = 0;
   if (anomalous) {
@@ -115,11 +116,12 @@ inline PixelScene scene(const PixelDesign& design, bool anomalous, RandomStream&
     strength = 0.5 + random.uniform();
   }
   for (std::size_t m = 0; m < 2; ++m) {
-    const double apart = m == 0 ? design.apart_a : design.apart_b;
-    for (std::size_t i = 0; i < kPixels; ++i)
-      made.maps[m].push_back(
-          static_cast<float>(common * noise[0][i] + own * noise[1 + m][i] +
-                             (anomalous && made.mask[i] != 0 ? strength * apart : 0)));
+    const auto added = static_cast<float>(strength * (m == 0 ? design.apart_a : design.apart_b));
+    made.maps[m].resize(kPixels);
+    for (std::size_t i = 0; i < kPixels; ++i) {
+      made.maps[m][i] = common * noise[0][i] + own * noise[1 + m][i];
+      if (anomalous && made.mask[i] != 0) made.maps[m][i] += added;
+    }
   }
   return made;
 }
