@@ -36,6 +36,28 @@ void add_quantiles(std::vector<std::uint32_t> keys, std::vector<std::uint32_t>& 
   for (std::size_t i = 0; i < kEdges; ++i) edges.push_back(keys[i * keys.size() / kEdges]);
 }
 
+// Bins [first, last).
+struct Bins {
+  std::size_t first = 0, last = 0;
+};
+Bins bins_with(std::size_t all, const auto& has) {
+  Bins bins{0, all};
+  while (bins.last > 0 && !has(bins.last - 1)) --bins.last;
+  while (bins.first < bins.last && !has(bins.first)) ++bins.first;
+  return bins;
+}
+template <class Number>
+std::vector<Number> part_of(const std::vector<Number>& all, Bins bins) {
+  return {all.begin() + static_cast<std::ptrdiff_t>(bins.first),
+          all.begin() + static_cast<std::ptrdiff_t>(bins.last)};
+}
+
+template <class Number>
+void add_times(double factor, const std::vector<Number>& numbers, double* sums) {
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    sums[i] += factor * static_cast<double>(numbers[i]);
+}
+
 }  // namespace
 
 ScoreBins::ScoreBins(std::vector<std::uint32_t> normal, std::vector<std::uint32_t> anomalous) {
@@ -82,26 +104,27 @@ void PixelImages::sample(std::span<const float> map, std::span<const std::uint8_
 }
 
 void PixelImages::count(std::span<const float> map, std::span<const std::uint8_t> mask) {
-  counts_.assign(2 * bins_->size(), 0);
+  for (auto& counts : counts_) counts.assign(bins_->size(), 0);
   overlap_.assign(bins_->size(), 0);
   if (mask.empty())
-    for (const float score : map) ++counts_[2 * bins_->of(pixel_key(score))];
+    for (const float score : map) ++counts_[0][bins_->of(pixel_key(score))];
   else
     for (std::size_t i = 0; i < map.size(); ++i)
-      ++counts_[2 * bins_->of(pixel_key(map[i])) + (mask[i] != 0)];
+      ++counts_[mask[i] != 0][bins_->of(pixel_key(map[i]))];
 }
 
 void PixelImages::keep(std::string_view id, std::size_t stratum) {
-  Image image{.id = std::string(id), .stratum = stratum};
-  for (std::uint32_t bin = 0; bin < bins_->size(); ++bin) {
-    if (counts_[2 * bin] > 0) image.normal.push_back({.bin = bin, .pixels = counts_[2 * bin]});
-    if (counts_[2 * bin + 1] > 0 || overlap_[bin] > 0)
-      image.anomalous.push_back(
-          {.bin = bin, .pixels = counts_[2 * bin + 1], .overlap = overlap_[bin]});
-  }
-  image.normal.shrink_to_fit();
-  image.anomalous.shrink_to_fit();
-  images_.push_back(std::move(image));
+  const auto& [normal, anomalous] = counts_;
+  const Bins n = bins_with(normal.size(), [&](std::size_t bin) { return normal[bin] > 0; });
+  const Bins a = bins_with(
+      anomalous.size(), [&](std::size_t bin) { return anomalous[bin] > 0 || overlap_[bin] > 0; });
+  images_.push_back({.id = std::string(id),
+                     .stratum = stratum,
+                     .first_normal = n.first,
+                     .first_anomalous = a.first,
+                     .normal = part_of(normal, n),
+                     .anomalous = part_of(anomalous, a),
+                     .overlap = part_of(overlap_, a)});
 }
 
 void PixelImages::add(std::string_view id, std::size_t stratum, std::span<const float> map,
@@ -162,13 +185,11 @@ PixelImages::Sums PixelImages::zero() const {
 }
 
 void PixelImages::add(Sums& sums, std::size_t image, std::int64_t times) const {
+  const Image& one = images_[image];
   const auto factor = static_cast<double>(times);
-  for (const NormalPile& pile : images_[image].normal)
-    sums.normal[pile.bin] += factor * pile.pixels;
-  for (const AnomalousPile& pile : images_[image].anomalous) {
-    sums.anomalous[pile.bin] += factor * pile.pixels;
-    sums.overlap[pile.bin] += factor * pile.overlap;
-  }
+  add_times(factor, one.normal, sums.normal.data() + one.first_normal);
+  add_times(factor, one.anomalous, sums.anomalous.data() + one.first_anomalous);
+  add_times(factor, one.overlap, sums.overlap.data() + one.first_anomalous);
 }
 
 void PixelImages::curve_values(const Sums& drawn, const Sums& all, std::span<double> out) const {
