@@ -6,6 +6,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
+#include <malloc.h>
 
 #include <exception>
 #include <filesystem>
@@ -113,6 +114,11 @@ kernels::Stream stream_of(at::Device device) {
 
 void use_threads(int threads) {
   at::set_num_threads(threads);
+#ifdef __GLIBC__
+  constexpr int kMB = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, 32 * kMB);  // the most there is
+  mallopt(M_TRIM_THRESHOLD, 256 * kMB);
+#endif
 }
 
 }  // namespace looktwice::nn

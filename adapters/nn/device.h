@@ -37,7 +37,9 @@ const char* name_of(at::ScalarType type);
 // adapters/kernels between two of its operations.
 kernels::Stream stream_of(at::Device device);
 
-// Threads of one operation on the CPU; for the whole process.
+// For the whole process: threads of one operation on the CPU; and up to 256 MB of memory that
+// tensors no longer need stay for the next ones. Else most are given back to the system and come
+// again page by page, which is a sixth of a long prompt's time.
 void use_threads(int threads);
 
 }  // namespace looktwice::nn
