@@ -1,9 +1,9 @@
 // Family `ranking`: AUROC, AP and F1-max of image scores, from one sort.
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 #include <utility>
 
+#include "metrics/binary/labelled_scores.h"
 #include "metrics/binary/ranked_scores.h"
 #include "metrics/binary/ranking_bias.h"
 #include "metrics/binary/reranking.h"
@@ -20,18 +20,8 @@ class Ranking final : public Metric {
  public:
   explicit Ranking(MetricOptions options) : options_(options) {}
 
-  void add(const Observation& observation) override {
-    if (!observation.score || !observation.positive) {
-      ++skipped_;
-      return;
-    }
-    if (!std::isfinite(*observation.score))
-      throw std::invalid_argument("score of '" + std::string(observation.id) + "' is " +
-                                  std::to_string(*observation.score) +
-                                  "; only finite scores can be ranked");
-    scores_.push_back(*observation.score);
-    positive_.push_back(*observation.positive ? 1 : 0);
-    tag_ += stream_tag(observation.id);
+  void add(const Observation& seen) override {
+    if (images_.add(seen)) tag_ += stream_tag(seen.id);
   }
 
   std::unique_ptr<Metric> clone_empty() const override {
@@ -40,16 +30,13 @@ class Ranking final : public Metric {
 
   void merge(const Metric& other) override {
     const auto& part = dynamic_cast<const Ranking&>(other);
-    scores_.insert(scores_.end(), part.scores_.begin(), part.scores_.end());
-    positive_.insert(positive_.end(), part.positive_.begin(), part.positive_.end());
+    images_.merge(part.images_);
     tag_ += part.tag_;
-    skipped_ += part.skipped_;
   }
 
   std::vector<Value> values() const override {
-    const RankedScores ranked(scores_, positive_);
-    Value value{.reason = ranked.why_not(), .used = std::ssize(scores_), .skipped = skipped_};
-    if (scores_.empty() && skipped_ > 0) value.reason = "no sample has a score and a label";
+    const RankedScores ranked(images_.scores(), images_.positive());
+    const Value value = images_.unfilled(ranked);
     Value auroc = value, average_precision = value, f1_max = value;
     auroc.name = "auroc";
     average_precision.name = "average_precision";
@@ -120,12 +107,10 @@ class Ranking final : public Metric {
   }
 
   MetricOptions options_;
-  std::vector<double> scores_;
-  std::vector<std::uint8_t> positive_;
+  LabelledScores images_ = {};
   // Sum of a hash of each id: the same for any order, and another for another class of objects,
   // whose resamples must be independent of these although the seed is the same.
   std::uint64_t tag_ = 0;
-  std::int64_t skipped_ = 0;
 };
 
 }  // namespace

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <stdexcept>
 
 #include "metrics/binary/auroc.h"
 #include "metrics/binary/average_precision.h"
+#include "metrics/binary/labelled_scores.h"
 #include "metrics/binary/ranked_scores.h"
 #include "metrics/metric.h"
 #include "metrics/pixel/image_resampling.h"
@@ -23,17 +23,7 @@ class Variants final : public Metric {
   explicit Variants(MetricOptions options) : options_(std::move(options)) {}
 
   void add(const Observation& seen) override {
-    if (!seen.score || !seen.positive) {
-      ++skipped_;
-      return;
-    }
-    if (!std::isfinite(*seen.score))
-      throw std::invalid_argument("score of '" + std::string(seen.id) + "' is " +
-                                  std::to_string(*seen.score) +
-                                  "; only finite scores can be ranked");
-    ids_.emplace_back(seen.id);
-    scores_.push_back(*seen.score);
-    positive_.push_back(*seen.positive ? 1 : 0);
+    if (images_.add(seen)) ids_.emplace_back(seen.id);
   }
   std::unique_ptr<Metric> clone_empty() const override {
     return std::make_unique<Variants>(options_);
@@ -41,23 +31,22 @@ class Variants final : public Metric {
   void merge(const Metric& other) override {
     const auto& part = dynamic_cast<const Variants&>(other);
     std::ranges::copy(part.ids_, std::back_inserter(ids_));
-    std::ranges::copy(part.scores_, std::back_inserter(scores_));
-    std::ranges::copy(part.positive_, std::back_inserter(positive_));
-    skipped_ += part.skipped_;
+    images_.merge(part.images_);
   }
 
   std::vector<Value> values() const override {
-    const RankedScores ranked(scores_, positive_);
-    Value none{.reason = ranked.why_not(), .used = std::ssize(scores_), .skipped = skipped_};
-    if (scores_.empty() && skipped_ > 0) none.reason = "no sample has a score and a label";
+    const std::vector<double>& scores = images_.scores();
+    const std::vector<std::uint8_t>& positive = images_.positive();
+    const RankedScores ranked(scores, positive);
+    const Value none = images_.unfilled(ranked);
     Value mvtec = none, adaclip = none, trapezoid = none;
     mvtec.name = "auroc_mvtec";
     adaclip.name = "auroc_adaclip";
     trapezoid.name = "average_precision_trapezoid";
-    mvtec.value = auroc_mvtec(scores_, positive_);
-    trapezoid.value = average_precision_trapezoid(scores_, positive_);
-    if (!scores_.empty()) {
-      adaclip.value = auroc_adaclip(scores_, positive_);
+    mvtec.value = auroc_mvtec(scores, positive);
+    trapezoid.value = average_precision_trapezoid(scores, positive);
+    if (!scores.empty()) {
+      adaclip.value = auroc_adaclip(scores, positive);
       adaclip.reason.clear();
     }
     if (const auto estimate = delong(ranked)) {
@@ -75,7 +64,8 @@ class Variants final : public Metric {
   // Images drawn anew, the anomalous and the normal ones by themselves.
   void add_intervals(Value& mvtec, Value& trapezoid) const {
     ImageDraws draws({"anomalous", "normal"});
-    for (std::size_t i = 0; i < ids_.size(); ++i) draws.add(ids_[i], positive_[i] != 0 ? 0 : 1);
+    for (std::size_t i = 0; i < ids_.size(); ++i)
+      draws.add(ids_[i], images_.positive()[i] != 0 ? 0 : 1);
     const ImageDraws::Drawn drawn = draws.drawn();
     if (options_.resamples < 2 || !drawn.why_not.empty()) {
       mvtec.no_interval = trapezoid.no_interval =
@@ -91,8 +81,9 @@ class Variants final : public Metric {
                     std::vector<double> scores;
                     std::vector<std::uint8_t> positive;
                     for (std::size_t i = 0; i < counts.size(); ++i) {
-                      scores.insert(scores.end(), counts[i], scores_[drawn.order[i]]);
-                      positive.insert(positive.end(), counts[i], positive_[drawn.order[i]]);
+                      const std::size_t own = drawn.order[i];
+                      scores.insert(scores.end(), counts[i], images_.scores()[own]);
+                      positive.insert(positive.end(), counts[i], images_.positive()[own]);
                     }
                     out[0] = *auroc_mvtec(scores, positive);
                     out[1] = *average_precision_trapezoid(scores, positive);
@@ -126,10 +117,8 @@ class Variants final : public Metric {
   }
 
   MetricOptions options_;
-  std::vector<std::string> ids_ = {};
-  std::vector<double> scores_ = {};
-  std::vector<std::uint8_t> positive_ = {};
-  std::int64_t skipped_ = 0;
+  LabelledScores images_ = {};
+  std::vector<std::string> ids_ = {};  // of these
 };
 
 }  // namespace
