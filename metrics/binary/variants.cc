@@ -1,7 +1,6 @@
 // Family `variants`: image AUROC and AP as published code has them, for a figure that is to stand
 // beside a published one. The sound ones are in the family `ranking`.
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 
 #include "metrics/binary/auroc.h"
@@ -12,8 +11,6 @@
 #include "metrics/pixel/image_resampling.h"
 #include "metrics/stats/bootstrap.h"
 #include "metrics/stats/delong.h"
-#include "metrics/stats/distributions.h"
-#include "metrics/stats/logit_interval.h"
 
 namespace looktwice::metrics {
 namespace {
@@ -92,28 +89,25 @@ class Variants final : public Metric {
     add_interval(trapezoid, std::move(replicates[1]), drawn, true);
   }
 
-  // is_too_high: by what its replicates exceed it by, as AP is.
+  // is_too_high: by what its replicates exceed it by, as AP is. To leave out each image in turn
+  // would take a sort for each.
   void add_interval(Value& value, std::vector<double> replicates, const ImageDraws::Drawn& drawn,
                     bool is_too_high) const {
     const double deviation = deviation_of(replicates);
-    if (deviation == 0) {
-      value.no_interval = "no resample of the images changes the value";
-      return;
-    }
     // The bootstrap's variance is too small by (n - 1) / n.
     const auto fewer = static_cast<double>(std::ranges::min(drawn.strata));
-    value.drawing = Drawing{.seed = options_.seed,
-                            .tag = drawn.tag,
-                            .widening = fewer / (fewer - 1),
-                            .degrees = fewer - 1};
-    value.degrees = value.drawing->degrees;
-    value.variance = deviation * deviation * value.drawing->widening;
-    value.bias = is_too_high ? mean_of(replicates) - *value.value : 0;
-    value.replicates = std::move(replicates);
-    constexpr double kLevel = 0.95;
-    value.interval = logit_interval(*value.value, *value.bias, std::sqrt(*value.variance),
-                                    student_t_quantile(0.5 + kLevel / 2, *value.degrees), kLevel,
-                                    "image bootstrap");
+    const double widening = fewer / (fewer - 1);
+    const double bias = is_too_high ? mean_of(replicates) - *value.value : 0;
+    metrics::add_interval(
+        value,
+        {.estimate = *value.value,
+         .replicates = std::move(replicates),
+         .variance = deviation * deviation * widening,
+         .degrees = fewer - 1,
+         .method = "image bootstrap",
+         .widening = widening,
+         .why_not = deviation == 0 ? "no resample of the images changes the value" : ""},
+        drawn, options_, bias);
   }
 
   MetricOptions options_;

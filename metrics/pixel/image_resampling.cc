@@ -133,7 +133,7 @@ void add_interval(Value& value, const ResampledValue& resampled, const ImageDraw
                moved = kShare * resampled.skewness * (2 * normal * normal + 1) / 6;
   const auto with = [&](double quantile) {
     return logit_interval(*value.value, bias, std::sqrt(*value.variance),
-                          std::max(kLeast, quantile), kLevel, "image jackknife");
+                          std::max(kLeast, quantile), kLevel, resampled.method);
   };
   value.interval = with(student - moved);
   value.interval->high = with(student + moved).high;

@@ -52,7 +52,8 @@ struct ResampledValue {
   // sees too little of that. For the same reason Student's degrees of freedom take the kurtosis of
   // what the images contribute (stats/degrees.h).
   double variance = 0, degrees = 0;
-  double skewness = 0;  // of the value, on the logit scale
+  const char* method = "image jackknife";  // that told it
+  double skewness = 0;                     // of the value, on the logit scale
   // What the replicates' variance is to be multiplied by to be that variance.
   double widening = 1;
   std::string why_not = {};
